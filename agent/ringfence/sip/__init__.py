@@ -1,0 +1,1 @@
+"""A lazy RFC 3261 view of bytes: requests, responses, header fields, URIs."""
