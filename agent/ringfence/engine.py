@@ -1,0 +1,268 @@
+"""One packet in, one decision out: the whole judgement, top to bottom.
+
+decode → stream → SIP message → facts → ruling. The same engine runs on the live
+queue and on captures; it reads no clock, opens nothing and knows neither shell.
+Order of judgement (DESIGN): invariants, the site's own lists, rules by severity, the
+malformed policy, accept.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ringfence.decision import NOT_SIP, Decision, Finding, Ruling, Verdict
+from ringfence.decode import Decoder
+from ringfence.decode.stream import Flow, Streams
+from ringfence.errors import Malformed
+from ringfence.facts import Facts, World
+from ringfence.packet import Datagram, Instant, Packet, Segment
+from ringfence.rules import Rule, RuleSet
+from ringfence.sip.framing import next_message
+from ringfence.sip.message import Message, looks_like_sip
+
+_SYN: Final = 0x02
+_ACCEPTED: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What happens, and is counted, when no rule can say."""
+
+    malformed: Verdict = Verdict.ACCEPT
+    state_full: Verdict = Verdict.ACCEPT
+    internal_error: Verdict = Verdict.ACCEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a reload exchanges, in one piece."""
+
+    world: World
+    rules: RuleSet
+    policy: Policy = Policy()
+    sip_ports: frozenset[int] = frozenset({5060})
+    monitor: bool = False
+    """Judge and log, pass everything."""
+
+
+class Counters:
+    """What the engine did since it was made."""
+
+    __slots__ = (
+        "accepted",
+        "dropped",
+        "held",
+        "malformed",
+        "messages",
+        "packets",
+        "rejected",
+        "rules",
+        "state_full",
+    )
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.packets = self.messages = self.malformed = self.state_full = 0
+        self.accepted = self.dropped = self.rejected = self.held = 0
+        self.rules: dict[str, int] = {}
+        """Hits by rule id, held-back ones included."""
+
+
+class Engine:
+    """Judges packets against settings; owns all state that packets leave behind."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Start with empty state."""
+        self.settings = settings
+        """Exchanged whole between two packets by a reload; state stays."""
+        self.outside_interfaces: frozenset[int] = frozenset()
+        """Interfaces that face strangers; empty when only addresses can tell."""
+        self.counters = Counters()
+        self.decoder = Decoder()
+        self.streams = Streams()
+
+    def inspect(self, packet: Packet, now: Instant) -> Decision:
+        """Judge one packet at one moment; never raises for what a stranger sends."""
+        self.counters.packets += 1
+        try:
+            unit = self.decoder.decode(packet, now)
+            if unit is None:
+                return NOT_SIP
+            if isinstance(unit, Datagram):
+                return self._datagram(unit, packet.indev)
+            return self._segment(unit, packet.indev, now)
+        except Malformed as error:
+            return self._malformed(error.reason)
+
+    def side(self, source: bytes, indev: int) -> str:
+        """Tell on which side of the router a sender is.
+
+        Inside: what this machine sends itself, what comes in on an interface that
+        does not face strangers, and addresses that are ours wherever they come in
+        (a machine with one interface serves phones and strangers on the same wire).
+        """
+        if indev == 0 or source in self.settings.world.inside:
+            return "inside"
+        if indev > 0 and self.outside_interfaces:
+            return "outside" if indev in self.outside_interfaces else "inside"
+        return "outside"
+
+    def _datagram(self, datagram: Datagram, indev: int) -> Decision:
+        payload = datagram.payload
+        if not looks_like_sip(payload):
+            if payload[:9].upper().startswith((b"INVITE ", b"REGISTER ")) and (
+                datagram.dport in self.settings.sip_ports
+            ):
+                raise Malformed("sip.start-line")
+            return NOT_SIP
+        message = Message(payload)
+        message.check_length(cut=datagram.cut)
+        finding = self._judge(message, datagram, indev)
+        return Decision(finding.ruling.verdict, finding.ruling.reason, (finding,))
+
+    def _segment(self, segment: Segment, indev: int, now: Instant) -> Decision:
+        flow = self.streams.find(segment, now)
+        if flow is None or segment.flags & _SYN:
+            ports = self.settings.sip_ports
+            if segment.sport not in ports and segment.dport not in ports:
+                # Elsewhere only what begins like SIP is followed.
+                if not looks_like_sip(segment.payload):
+                    return NOT_SIP
+            elif not segment.payload and not segment.flags & _SYN:
+                return NOT_SIP
+            if flow is None and self.streams.full(now):
+                self.counters.state_full += 1
+                if self.settings.policy.state_full is Verdict.DROP:
+                    return Decision(self._held(Verdict.DROP), "state-full")
+            flow = self.streams.open(segment, now)
+        if flow.dead and segment.payload:
+            return Decision(Verdict.DROP, "refused-flow")
+        if not self.streams.push(flow, segment, now):
+            return NOT_SIP
+        return self._messages(flow, segment, indev)
+
+    def _messages(self, flow: Flow, segment: Segment, indev: int) -> Decision:
+        """Judge every message that a segment completed."""
+        findings: list[Finding] = []
+        while flow.data:
+            try:
+                framed = next_message(flow.data)
+            except Malformed as error:
+                self.streams.forget(segment)
+                if error.reason == "sip.not-sip":
+                    break
+                bad = self._malformed(error.reason)
+                verdicts = [finding.ruling.verdict for finding in findings]
+                return bad._replace(
+                    verdict=max([bad.verdict, *verdicts]), findings=tuple(findings)
+                )
+            del flow.data[: framed.used]
+            flow.skip = framed.skip
+            if framed.message is None:
+                break
+            findings.append(self._judge(framed.message, segment, indev))
+        if not findings:
+            return NOT_SIP
+        worst = max(findings, key=lambda finding: finding.ruling.verdict)
+        if worst.ruling.verdict is not Verdict.ACCEPT:
+            flow.dead = True
+        return Decision(worst.ruling.verdict, worst.ruling.reason, tuple(findings))
+
+    def _judge(
+        self, message: Message, packet: Datagram | Segment, indev: int
+    ) -> Finding:
+        facts = Facts(
+            self.settings.world, packet, self.side(packet.src, indev), message
+        )
+        ruling = self.rule_on(facts)
+        counters = self.counters
+        counters.messages += 1
+        if ruling.rule is not None:
+            counters.rules[ruling.rule] = counters.rules.get(ruling.rule, 0) + 1
+        if ruling.verdict is Verdict.ACCEPT:
+            counters.accepted += 1
+            counters.held += ruling.would is not None
+        elif ruling.verdict is Verdict.DROP:
+            counters.dropped += 1
+        else:
+            counters.rejected += 1
+        return Finding(facts, ruling)
+
+    def rule_on(self, facts: Facts) -> Ruling:
+        """Say what is done with one message, without counting it."""
+        settings = self.settings
+        world = settings.world
+        source = facts.packet.src
+        number = facts.number_ruling
+        if number is not None and number.status == "exempt":
+            return Ruling(Verdict.ACCEPT, None, number.why, number.source)
+        if world.blocked(source) and not world.allowed(source):
+            return self._enforced(
+                facts,
+                Verdict.DROP,
+                "local-block",
+                "the source is on the site's block list",
+                "block",
+            )
+        if number is not None and (number.status, number.source) == ("listed", "block"):
+            return self._enforced(
+                facts, Verdict.REJECT, "local-block", number.why, "block"
+            )
+
+        held: Ruling | None = None
+        for rule in settings.rules.candidates(facts.message.method):
+            signature = rule.match(facts)
+            if signature is None or self._overridden(rule, facts):
+                continue
+            ruling = self._enforced(
+                facts,
+                rule.verdict,
+                rule.id,
+                rule.explain(facts, signature),
+                "bundle",
+                monitor=rule.monitor,
+            )
+            if ruling.would is None:
+                return ruling
+            held = held or ruling
+        if held is not None:
+            return held
+
+        anomaly = facts.message.anomaly
+        if anomaly is not None and settings.policy.malformed is Verdict.DROP:
+            return self._enforced(facts, Verdict.DROP, None, anomaly, "default")
+        if number is not None and number.status == "allowed":
+            return Ruling(Verdict.ACCEPT, None, number.why, number.source)
+        return _ACCEPTED
+
+    @staticmethod
+    def _overridden(rule: Rule, facts: Facts) -> bool:
+        """Tell whether the site's own allow lists outrank a rule that matched."""
+        if rule.judges == "source":
+            return facts.world.allowed(facts.packet.src)
+        number = facts.number_ruling
+        return number is not None and number.status == "allowed"
+
+    def _enforced(
+        self,
+        facts: Facts,
+        verdict: Verdict,
+        rule: str | None,
+        reason: str,
+        source: str,
+        *,
+        monitor: bool = False,
+    ) -> Ruling:
+        """Turn what a rule wants into what is done."""
+        if verdict is Verdict.REJECT and facts.side != "inside":
+            verdict = Verdict.DROP  # an answer to a stranger would be a reflection
+        if monitor or self.settings.monitor:
+            return Ruling(Verdict.ACCEPT, rule, reason, source, would=verdict)
+        return Ruling(verdict, rule, reason, source)
+
+    def _held(self, verdict: Verdict) -> Verdict:
+        return Verdict.ACCEPT if self.settings.monitor else verdict
+
+    def _malformed(self, reason: str) -> Decision:
+        self.counters.malformed += 1
+        verdict = self._held(self.settings.policy.malformed)
+        return Decision(verdict, reason, (), reason)

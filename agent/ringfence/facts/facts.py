@@ -1,0 +1,232 @@
+"""One message's facts, each worked out when a rule first asks for it."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
+
+from ringfence.facts.country import parse_address
+from ringfence.facts.numbers import Reading, Ruling
+from ringfence.facts.world import Origin, World
+from ringfence.packet import Datagram, Segment
+from ringfence.sip.address import NameAddr, Via, parse_name_addr, parse_via
+from ringfence.sip.message import Message
+
+Value: TypeAlias = str | int | bool | None
+
+MAX_VIAS: Final = 8
+"""Via values looked at for foreign addresses; Max-Forwards allows 70, calls show 4."""
+
+DIALS: Final = frozenset({"INVITE"})
+"""Methods whose Request-URI is a number to be called."""
+
+
+class Facts:
+    """What is true of one message on one packet.
+
+    `value(name)` is what rules use; the properties serve the code that reports.
+    """
+
+    __slots__ = ("_cache", "_origin", "_reading", "message", "packet", "side", "world")
+
+    def __init__(
+        self, world: World, packet: Datagram | Segment, side: str, message: Message
+    ) -> None:
+        """Tie a message to the packet that completed it and the side it came from."""
+        self.world = world
+        self.packet = packet
+        self.side = side
+        self.message = message
+        self._cache: dict[str, Value] = {}
+        self._origin: Origin | None = None
+        self._reading: Reading | None = None
+
+    def value(self, name: str) -> Value:
+        """Return the fact of that name; `VOCABULARY` lists the names."""
+        cache = self._cache
+        if name in cache:
+            return cache[name]
+        found = cache[name] = VOCABULARY[name].read(self)
+        return found
+
+    @property
+    def origin(self) -> Origin:
+        """Country of the packet's source address, and whether it is home."""
+        if self._origin is None:
+            self._origin = self.world.origin(self.packet.src)
+        return self._origin
+
+    @property
+    def reading(self) -> Reading | None:
+        """How the number that this request dials is read; None if it dials none."""
+        if self._reading is None and self.message.method in DIALS:
+            self._reading = self.world.reader.read_uri(self.message.request_uri or "")
+        return self._reading
+
+    @property
+    def number_ruling(self) -> Ruling | None:
+        """What the site's lists and the bundle say of the number dialled."""
+        reading = self.reading
+        return None if reading is None else self.world.numbers.rule_on(reading)
+
+
+class Fact(NamedTuple):
+    """One word of the vocabulary."""
+
+    kind: type
+    """`str`, `int` or `bool`; every fact may also be absent (None)."""
+    read: Callable[[Facts], Value]
+    what: str
+    """One line for the catalogue."""
+
+
+def _addr(facts: Facts, name: str) -> NameAddr | None:
+    return facts.message.name_addr(name)
+
+
+def _contact(facts: Facts) -> NameAddr | None:
+    values = facts.message.values("contact")
+    return parse_name_addr(values[0]) if values else None
+
+
+def _via(facts: Facts) -> Via | None:
+    values = facts.message.values("via")
+    return parse_via(values[0]) if values else None
+
+
+def _contact_abroad(facts: Facts) -> bool:
+    for value in facts.message.values("contact"):
+        address = parse_address(parse_name_addr(value).uri.host)
+        if address is not None and facts.world.abroad(address):
+            return True
+    return False
+
+
+def _via_abroad(facts: Facts) -> bool:
+    for value in facts.message.values("via")[:MAX_VIAS]:
+        address = parse_address(parse_via(value).host)
+        if address is not None and facts.world.abroad(address):
+            return True
+    return False
+
+
+def _tag_spells_user(facts: Facts) -> bool:
+    """sipvicious hides what it asked for in the tag: the user name as hex text."""
+    sender = _addr(facts, "from")
+    if sender is None or not sender.uri.user:
+        return False
+    return sender.tag.startswith(sender.uri.user.encode().hex())
+
+
+def _number(text: str | None) -> int | None:
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 10:
+        return None
+    return int(text)
+
+
+def _of(name: str, read: Callable[[NameAddr], str]) -> Callable[[Facts], Value]:
+    def fact(facts: Facts) -> Value:
+        found = _addr(facts, name)
+        return None if found is None else read(found)
+
+    return fact
+
+
+def _contact_part(read: Callable[[NameAddr], str]) -> Callable[[Facts], Value]:
+    def fact(facts: Facts) -> Value:
+        found = _contact(facts)
+        return None if found is None else read(found)
+
+    return fact
+
+
+def _via_part(read: Callable[[Via], str]) -> Callable[[Facts], Value]:
+    def fact(facts: Facts) -> Value:
+        found = _via(facts)
+        return None if found is None else read(found)
+
+    return fact
+
+
+def _ruled(read: Callable[[Reading, Ruling], Value]) -> Callable[[Facts], Value]:
+    def fact(facts: Facts) -> Value:
+        reading, ruling = facts.reading, facts.number_ruling
+        if reading is None or ruling is None:
+            return None
+        return read(reading, ruling)
+
+    return fact
+
+
+VOCABULARY: Final[dict[str, Fact]] = {
+    "method": Fact(str, lambda f: f.message.method, "method of a request"),
+    "status": Fact(int, lambda f: f.message.status, "status code of a response"),
+    "side": Fact(str, lambda f: f.side, "where the sender is: outside or inside"),
+    "transport": Fact(
+        str,
+        lambda f: "udp" if isinstance(f.packet, Datagram) else "tcp",
+        "udp or tcp",
+    ),
+    "anomaly": Fact(
+        str, lambda f: f.message.anomaly, "first flaw in the message's form"
+    ),
+    "source_country": Fact(
+        str, lambda f: f.origin.country, "country of the source address"
+    ),
+    "source_home": Fact(
+        bool, lambda f: f.origin.home, "registrations may come from the source"
+    ),
+    "contact_abroad": Fact(
+        bool, _contact_abroad, "a Contact names a public address known to be abroad"
+    ),
+    "via_abroad": Fact(
+        bool, _via_abroad, "a Via names a public address known to be abroad"
+    ),
+    "destination_status": Fact(
+        str,
+        _ruled(lambda reading, ruling: ruling.status),
+        "the number dialled is listed, allowed, unlisted or exempt",
+    ),
+    "destination_class": Fact(
+        str,
+        _ruled(lambda reading, ruling: reading.kind),
+        "class of the number dialled, such as international",
+    ),
+    "destination_country": Fact(
+        str,
+        _ruled(lambda reading, ruling: reading.country),
+        "country of the number dialled",
+    ),
+    "destination_number": Fact(
+        str,
+        _ruled(lambda reading, ruling: reading.number),
+        "number dialled: E.164 digits abroad, national form at home",
+    ),
+    "request_uri": Fact(str, lambda f: f.message.request_uri, "Request-URI, whole"),
+    "user_agent": Fact(
+        str, lambda f: f.message.field("user-agent"), "User-Agent, whole"
+    ),
+    "call_id": Fact(str, lambda f: f.message.call_id, "Call-ID, whole"),
+    "cseq_number": Fact(
+        int, lambda f: _number(f.message.cseq[0]), "sequence number of CSeq"
+    ),
+    "max_forwards": Fact(
+        int, lambda f: _number(f.message.field("max-forwards")), "Max-Forwards"
+    ),
+    "from_display": Fact(str, _of("from", lambda a: a.display), "From: display name"),
+    "from_user": Fact(str, _of("from", lambda a: a.uri.user), "From: user"),
+    "from_host": Fact(str, _of("from", lambda a: a.uri.host), "From: host"),
+    "from_tag": Fact(str, _of("from", lambda a: a.tag), "From: tag"),
+    "from_tag_spells_user": Fact(
+        bool, _tag_spells_user, "the From tag begins with the user, as hex text"
+    ),
+    "to_display": Fact(str, _of("to", lambda a: a.display), "To: display name"),
+    "to_user": Fact(str, _of("to", lambda a: a.uri.user), "To: user"),
+    "to_host": Fact(str, _of("to", lambda a: a.uri.host), "To: host"),
+    "contact_user": Fact(
+        str, _contact_part(lambda a: a.uri.user), "first Contact: user"
+    ),
+    "contact_host": Fact(
+        str, _contact_part(lambda a: a.uri.host), "first Contact: host"
+    ),
+    "via_host": Fact(str, _via_part(lambda v: v.host), "top Via: host"),
+    "via_branch": Fact(str, _via_part(lambda v: v.branch), "top Via: branch"),
+}

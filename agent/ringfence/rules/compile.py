@@ -1,0 +1,249 @@
+"""A rule's TOML table to a `Rule`, or every problem it has.
+
+Knows the closed set of comparisons. There is no expression language: a fact is equal
+to a value, one of a list, or holds one comparison from `COMPARISONS`.
+"""
+
+import string
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ringfence.decision import Verdict
+from ringfence.facts import VOCABULARY, Facts
+from ringfence.facts.facts import Value
+from ringfence.rules.model import SEVERITIES, Docs, Predicate, Rule, Signature
+
+_LOWER: Final = frozenset(string.ascii_lowercase)
+_SHAPES: Final = {
+    "digits": frozenset(string.digits),
+    "hex": frozenset("0123456789abcdef"),
+    "lower": _LOWER,
+    "lower-alnum": _LOWER | frozenset(string.digits),
+}
+
+Test = Callable[[Value, Facts], bool]
+
+
+def _text(test: Callable[[str], bool]) -> Test:
+    return lambda value, facts: isinstance(value, str) and test(value)
+
+
+def _int(test: Callable[[int], bool]) -> Test:
+    return lambda value, facts: isinstance(value, int) and test(value)
+
+
+def _shape(name: str) -> Test:
+    letters = _SHAPES[name]
+    return _text(lambda text: bool(text) and letters.issuperset(text))
+
+
+def _same_as(other: str) -> Test:
+    return lambda value, facts: bool(value) and value == facts.value(other)
+
+
+# Name -> (kind of fact it suits, type of its operand, builder).
+COMPARISONS: Final[dict[str, tuple[type, type, Callable[..., Test]]]] = {
+    "prefix": (str, str, lambda p: _text(lambda text: text.startswith(p))),
+    "not_prefix": (str, str, lambda p: _text(lambda text: not text.startswith(p))),
+    "suffix": (str, str, lambda p: _text(lambda text: text.endswith(p))),
+    "contains": (str, str, lambda p: _text(lambda text: p in text)),
+    "length": (str, int, lambda n: _text(lambda text: len(text) == n)),
+    "shape": (str, str, _shape),
+    "same_as": (str, str, _same_as),
+    "over": (int, int, lambda n: _int(lambda number: number > n)),
+    "under": (int, int, lambda n: _int(lambda number: number < n)),
+}
+
+_TOP = {"id", "rev", "severity", "judges", "match", "then", "docs"}
+_THEN = {"verdict", "reason"}
+_DOCS = {"what", "why", "false_positives", "references"}
+
+
+class _Reader:
+    """Walks one table and collects what is wrong with it."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.problems: list[str] = []
+
+    def problem(self, key: str, value: object, expected: str) -> None:
+        self.problems.append(f"{self.where}: {key} = {value!r}: expected {expected}")
+
+    def table(self, source: Mapping[str, object], key: str) -> dict[str, object]:
+        value = source.get(key)
+        if isinstance(value, dict):
+            return value
+        self.problem(key, value, "a table")
+        return {}
+
+    def text(self, source: Mapping[str, object], key: str, path: str) -> str:
+        value = source.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        self.problem(path, value, "a text that is not empty")
+        return ""
+
+    def choice(
+        self, source: Mapping[str, object], key: str, path: str, options: list[str]
+    ) -> str:
+        value = source.get(key)
+        if isinstance(value, str) and value in options:
+            return value
+        self.problem(path, value, "one of " + ", ".join(options))
+        return options[0]
+
+    def unknown(
+        self, source: Mapping[str, object], allowed: set[str], path: str
+    ) -> None:
+        for key in source:
+            if key not in allowed:
+                expected = "one of " + ", ".join(sorted(allowed))
+                self.problem(f"{path}{key}", source[key], expected)
+
+    def predicate(self, name: str, wanted: object, path: str) -> Predicate:
+        """Compile one `fact = value` line."""
+        fact = VOCABULARY.get(name)
+        if fact is None:
+            self.problem(path, wanted, "a fact of the vocabulary")
+            return lambda facts: False
+        if isinstance(wanted, dict):
+            return self._comparison(name, fact.kind, wanted, path)
+        options = wanted if isinstance(wanted, list) else [wanted]
+        if not options or any(type(option) is not fact.kind for option in options):
+            self.problem(path, wanted, f"{fact.kind.__name__} or a list of them")
+            return lambda facts: False
+        if len(options) == 1:
+            only = options[0]
+            return lambda facts: facts.value(name) == only
+        several = frozenset(options)
+        return lambda facts: facts.value(name) in several
+
+    def _comparison(
+        self, name: str, kind: type, wanted: dict[str, object], path: str
+    ) -> Predicate:
+        tests: list[Test] = []
+        for key, operand in wanted.items():
+            known = COMPARISONS.get(key)
+            if known is None or known[0] is not kind:
+                fitting = [c for c, spec in COMPARISONS.items() if spec[0] is kind]
+                self.problem(f"{path}.{key}", operand, "one of " + ", ".join(fitting))
+            elif type(operand) is not known[1]:
+                self.problem(f"{path}.{key}", operand, known[1].__name__)
+            elif key == "shape" and operand not in _SHAPES:
+                self.problem(f"{path}.{key}", operand, "one of " + ", ".join(_SHAPES))
+            elif key == "same_as" and operand not in VOCABULARY:
+                self.problem(f"{path}.{key}", operand, "a fact of the vocabulary")
+            else:
+                tests.append(known[2](operand))
+        if len(tests) == 1:
+            only = tests[0]
+            return lambda facts: only(facts.value(name), facts)
+        return lambda facts: all(test(facts.value(name), facts) for test in tests)
+
+    def alternatives(self, value: object) -> tuple[Signature, ...]:
+        """Compile `[[match.any]]`: tables of which one must hold whole."""
+        if not isinstance(value, list) or not value:
+            self.problem("match.any", value, "one table or more")
+            return ()
+        found: list[Signature] = []
+        for number, table in enumerate(value, 1):
+            path = f"match.any[{number}]"
+            if not isinstance(table, dict):
+                self.problem(path, table, "a table")
+                continue
+            name = str(table.get("name", ""))
+            parts = [
+                self.predicate(key, wanted, f"{path}.{key}")
+                for key, wanted in table.items()
+                if key != "name"
+            ]
+            if not parts:
+                self.problem(path, table, "at least one fact")
+            found.append((name, _all(tuple(parts))))
+        return tuple(found)
+
+
+def _all(parts: tuple[Predicate, ...]) -> Predicate:
+    if len(parts) == 1:
+        return parts[0]
+    return lambda facts: all(part(facts) for part in parts)
+
+
+def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[str]]:
+    """Compile one parsed rule file.
+
+    `where` is the file name, for messages. Returns the rule and all problems found,
+    each as `file: key = value: expected …`; a rule with problems must not be used.
+    """
+    reader = _Reader(where)
+    reader.unknown(table, _TOP, "")
+    rule_id = reader.text(table, "id", "id")
+    rev = table.get("rev")
+    if type(rev) is not int or rev < 1:
+        reader.problem("rev", rev, "a whole number from 1")
+        rev = 0
+    severity = reader.choice(table, "severity", "severity", list(SEVERITIES))
+    judges = reader.choice(table, "judges", "judges", ["source", "destination"])
+
+    match = reader.table(table, "match")
+    on = reader.choice(match, "on", "match.on", ["request", "response"])
+    method = match.get("method", [])
+    methods = method if isinstance(method, list) else [method]
+    if any(type(m) is not str or m != m.upper() or not m for m in methods):
+        reader.problem("match.method", method, "method names in capitals")
+        methods = []
+    all_of = tuple(
+        reader.predicate(name, wanted, f"match.{name}")
+        for name, wanted in match.items()
+        if name not in ("on", "method", "any")
+    )
+    any_of = reader.alternatives(match["any"]) if "any" in match else ()
+    if not all_of and not any_of:
+        reader.problem("match", match, "at least one fact besides on and method")
+
+    then = reader.table(table, "then")
+    reader.unknown(then, _THEN, "then.")
+    verdict = reader.choice(then, "verdict", "then.verdict", ["drop", "reject"])
+    reason = reader.text(then, "reason", "then.reason")
+    _check_template(reader, reason)
+
+    docs = reader.table(table, "docs")
+    reader.unknown(docs, _DOCS, "docs.")
+    references = docs.get("references")
+    if not isinstance(references, list) or not references:
+        reader.problem("docs.references", references, "a list with a source or more")
+        references = []
+    rule = Rule(
+        id=rule_id,
+        rev=rev,
+        severity=severity,
+        judges=judges,
+        on=on,
+        methods=frozenset(str(method) for method in methods),
+        all_of=all_of,
+        any_of=any_of,
+        verdict=Verdict[verdict.upper()],
+        reason=reason,
+        docs=Docs(
+            what=reader.text(docs, "what", "docs.what"),
+            why=reader.text(docs, "why", "docs.why"),
+            false_positives=reader.text(
+                docs, "false_positives", "docs.false_positives"
+            ),
+            references=tuple(str(reference) for reference in references),
+        ),
+    )
+    return rule, reader.problems
+
+
+def _check_template(reader: _Reader, reason: str) -> None:
+    try:
+        parts = list(string.Formatter().parse(reason))
+    except ValueError as error:
+        reader.problem("then.reason", reason, f"balanced braces ({error})")
+        return
+    for _, field, spec, conversion in parts:
+        if field is None:
+            continue
+        if spec or conversion or (field != "signature" and field not in VOCABULARY):
+            reader.problem("then.reason", reason, f"a bare fact, not {{{field}…}}")

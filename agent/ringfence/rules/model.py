@@ -1,0 +1,110 @@
+"""What a compiled rule is, and which rules a message has to be held against."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ringfence.decision import Verdict
+from ringfence.facts import Facts
+
+Predicate = Callable[[Facts], bool]
+Signature = tuple[str, Predicate]
+
+SEVERITIES: Final = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+"""Order of judgement: the first rule that matches decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Docs:
+    """What a person reads about a rule; the catalogue is made of it."""
+
+    what: str
+    why: str
+    false_positives: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One compiled rule."""
+
+    id: str
+    rev: int
+    severity: str
+    judges: str
+    """`source` or `destination`: which of the site's allow lists overrides it."""
+    on: str
+    """`request` or `response`."""
+    methods: frozenset[str]
+    """Methods it is held against; empty for all."""
+    all_of: tuple[Predicate, ...]
+    any_of: tuple[Signature, ...]
+    """Named alternatives of which one must hold; empty when there are none."""
+    verdict: Verdict
+    reason: str
+    """Template for a person: fact names and `{signature}` in braces."""
+    docs: Docs
+    monitor: bool = False
+    """Judge and log, hold the verdict back (local configuration)."""
+
+    def match(self, facts: Facts) -> str | None:
+        """Return the name of what matched ("" when it has no name), or None."""
+        for predicate in self.all_of:
+            if not predicate(facts):
+                return None
+        if not self.any_of:
+            return ""
+        for name, predicate in self.any_of:
+            if predicate(facts):
+                return name
+        return None
+
+    def explain(self, facts: Facts, signature: str) -> str:
+        """Fill the reason template from the facts of one message."""
+        words = _Words(facts, signature)
+        return self.reason.format_map(words)
+
+
+class _Words(dict[str, str]):
+    """Looks each `{fact}` of a reason up when it is needed."""
+
+    def __init__(self, facts: Facts, signature: str) -> None:
+        super().__init__(signature=signature)
+        self._facts = facts
+
+    def __missing__(self, key: str) -> str:
+        value = self._facts.value(key)
+        return "unknown" if value is None else str(value)[:80]
+
+
+class RuleSet:
+    """All rules, sorted so that a message meets only those that could match it."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Order by severity, then id."""
+        self.rules = tuple(
+            sorted(rules, key=lambda rule: (SEVERITIES[rule.severity], rule.id))
+        )
+        methods = {method for rule in self.rules for method in rule.methods}
+        self._by_method = {
+            method: tuple(
+                rule
+                for rule in self.rules
+                if rule.on == "request" and (not rule.methods or method in rule.methods)
+            )
+            for method in methods
+        }
+        self._any_method = tuple(
+            rule for rule in self.rules if rule.on == "request" and not rule.methods
+        )
+        self._responses = tuple(rule for rule in self.rules if rule.on == "response")
+
+    def __len__(self) -> int:
+        """Count the rules."""
+        return len(self.rules)
+
+    def candidates(self, method: str | None) -> tuple[Rule, ...]:
+        """Return the rules for a request of that method; None: for a response."""
+        if method is None:
+            return self._responses
+        return self._by_method.get(method, self._any_method)
