@@ -1,0 +1,7 @@
+"""The one file that its user edits: TOML to a frozen `Config`, then to `Settings`."""
+
+from ringfence.config.assemble import assemble
+from ringfence.config.read import DEFAULT_PATH, parse_config, read_config
+from ringfence.config.schema import Config
+
+__all__ = ["DEFAULT_PATH", "Config", "assemble", "parse_config", "read_config"]

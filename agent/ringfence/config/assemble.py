@@ -1,0 +1,107 @@
+"""`Config` and a folder of rules to the `Settings` that an engine runs on."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from ringfence.bundle.embedded import (
+    dialplan_names,
+    load_destinations,
+    load_dialplan,
+    load_rules,
+)
+from ringfence.bundle.tables import (
+    find_rules_dir,
+    open_country_table,
+    read_country_lines,
+)
+from ringfence.config.schema import Config
+from ringfence.engine import Policy, Settings
+from ringfence.errors import ConfigError
+from ringfence.facts import World
+from ringfence.facts.country import CountryTable, NetworkSet
+from ringfence.facts.numbers import NumberPolicy, NumberReader
+from ringfence.facts.world import INSIDE_ALWAYS
+from ringfence.rules import RuleSet
+
+
+def assemble(
+    config: Config, rules_dir: Path | None = None, inside: tuple[str, ...] = ()
+) -> Settings:
+    """Load everything that a configuration asks for.
+
+    `rules_dir` None means the embedded rules; `inside` adds networks to the
+    configured ones. Raises `ConfigError` for what the file asks and does not exist,
+    `BundleError` for rules or tables that are not sound.
+    """
+    folder = find_rules_dir() if rules_dir is None else rules_dir
+    rules = load_rules(folder)
+    names = dialplan_names(folder)
+    problems = [
+        f"rules.{rule_id}: expected the id of a rule{_hint(rule_id, rules)}"
+        for rule_id in config.rules
+        if rule_id not in {rule.id for rule in rules.rules}
+    ]
+    if config.numbers_dialplan not in names:
+        problems.append(
+            f'numbers.dialplan = "{config.numbers_dialplan}": '
+            f"expected one of {', '.join(names)}"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+    world = World(
+        countries=_countries(config, folder),
+        home=config.origin_home,
+        inside=NetworkSet.parse(
+            [*INSIDE_ALWAYS, *config.network_inside, *inside], "network.inside"
+        ),
+        reader=NumberReader(
+            load_dialplan(folder, config.numbers_dialplan),
+            load_destinations(folder),
+            outside_line=config.numbers_outside_line,
+            idd=config.numbers_idd,
+            area_code=config.numbers_area_code,
+        ),
+        numbers=NumberPolicy(
+            profile=config.numbers_profile,
+            allow=config.numbers_allow,
+            block=config.numbers_block,
+        ),
+        allow_networks=config.origin_allow.networks,
+        allow_countries=config.origin_allow.countries,
+        block_networks=config.origin_block.networks,
+        block_countries=config.origin_block.countries,
+    )
+    return Settings(
+        world=world,
+        rules=_with_modes(rules, config.rules),
+        policy=Policy(
+            malformed=config.policy_malformed,
+            state_full=config.policy_state_full,
+            internal_error=config.policy_internal_error,
+        ),
+        sip_ports=config.network_sip_ports,
+        monitor=config.mode == "monitor",
+    )
+
+
+def _countries(config: Config, folder: Path) -> CountryTable:
+    if config.origin_table is not None:
+        return read_country_lines(Path(config.origin_table))
+    return open_country_table(folder)
+
+
+def _with_modes(rules: RuleSet, modes: dict[str, str]) -> RuleSet:
+    return RuleSet(
+        replace(rule, monitor=modes.get(rule.id) == "monitor")
+        for rule in rules.rules
+        if modes.get(rule.id) != "off"
+    )
+
+
+def _hint(rule_id: str, rules: RuleSet) -> str:
+    close = get_close_matches(rule_id, [rule.id for rule in rules.rules], n=1)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    return ": " + ", ".join(rule.id for rule in rules.rules)

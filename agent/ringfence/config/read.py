@@ -1,0 +1,124 @@
+"""TOML text to `Config`, with every problem it has in one `ConfigError`.
+
+Each problem is one line, `file: path = value: expected …`; a misspelt key gets a
+suggestion. Nothing is applied in part: there is a whole `Config` or none.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import tomli
+
+from ringfence.config.schema import KEYS, RULE_MODES, Config, Unfit
+from ringfence.errors import ConfigError
+
+DEFAULT_PATH: Final = Path("/etc/ringfence/ringfence.toml")
+
+_TABLES: Final = {path.partition(".")[0] for path in KEYS if "." in path} | {"rules"}
+
+
+def read_config(path: Path | None) -> Config:
+    """Read a configuration file.
+
+    None means `DEFAULT_PATH` if it exists, else every default. Raises `ConfigError`.
+    """
+    if path is None:
+        if not DEFAULT_PATH.exists():
+            return parse_config("", "built-in defaults")
+        path = DEFAULT_PATH
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            [f"{path}: byte {error.start} is not UTF-8: expected TOML text"]
+        ) from error
+    return parse_config(text, str(path))
+
+
+def parse_config(text: str, where: str) -> Config:
+    """Check a whole configuration; `where` names it in messages."""
+    try:
+        tree = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise ConfigError([f"{where}: not valid TOML: {error}"]) from error
+    problems: list[str] = []
+    rules = _rule_modes(tree.pop("rules", {}), problems)
+    given = dict(_leaves(tree, problems))
+    values: dict[str, Any] = {}
+    for path, key in KEYS.items():
+        value = given.get(path, key.default)
+        try:
+            values[path.replace(".", "_")] = key.check(value)
+        except Unfit as unfit:
+            problems.append(f"{path} = {_shown(value)}: expected {unfit}")
+        except ConfigError as error:
+            problems += [
+                f"{path}: {problem.lstrip(': ')}" for problem in error.problems
+            ]
+    if problems:
+        raise ConfigError([f"{where}: {problem}" for problem in problems])
+    return Config(rules=rules, **values)
+
+
+def _leaves(
+    tree: Mapping[str, Any], problems: list[str]
+) -> Iterator[tuple[str, object]]:
+    """Yield known keys as dotted paths; note unknown ones."""
+    for name, value in tree.items():
+        if name in KEYS:
+            yield name, value
+        elif name not in _TABLES:
+            problems.append(_unknown(name, value))
+        elif not isinstance(value, dict):
+            problems.append(f"{name} = {_shown(value)}: expected a table, [{name}]")
+        else:
+            for inner, leaf in value.items():
+                path = f"{name}.{inner}"
+                if path in KEYS:
+                    yield path, leaf
+                else:
+                    problems.append(_unknown(path, leaf))
+
+
+def _unknown(path: str, value: object) -> str:
+    known = [*KEYS, *_TABLES]
+    close = get_close_matches(path, known, n=1, cutoff=0.6)
+    if not close:  # the right name in the wrong table is the commonest slip
+        last = path.rpartition(".")[2]
+        close = [key for key in known if key.rpartition(".")[2] == last][:1]
+    hint = f'; did you mean "{close[0]}"?' if close else ""
+    return f"{path} = {_shown(value)}: expected a known key{hint}"
+
+
+def _rule_modes(tree: object, problems: list[str]) -> dict[str, str]:
+    if not isinstance(tree, dict):
+        problems.append(f"rules = {_shown(tree)}: expected tables, [rules.ID]")
+        return {}
+    modes: dict[str, str] = {}
+    for rule_id, table in tree.items():
+        path = f"rules.{rule_id}"
+        if not isinstance(table, dict):
+            problems.append(f"{path} = {_shown(table)}: expected a table, [{path}]")
+            continue
+        for key, value in table.items():
+            if key != "mode":
+                problems.append(
+                    f'{path}.{key} = {_shown(value)}: expected a known key; "mode"'
+                )
+            elif value not in RULE_MODES:
+                options = ", ".join(f'"{mode}"' for mode in RULE_MODES)
+                problems.append(
+                    f"{path}.mode = {_shown(value)}: expected one of {options}"
+                )
+            else:
+                modes[rule_id] = value
+    return modes
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
