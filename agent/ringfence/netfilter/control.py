@@ -1,0 +1,154 @@
+"""Putting the ruleset into the kernel and taking it out again.
+
+Knows the programs `nft`, `iptables` and `ip6tables`; the texts come from `nft.py`.
+Every change is checked first and applied in one transaction, so that a failure
+leaves the kernel as it was.
+"""
+
+import shutil
+import subprocess
+from typing import Final
+
+from ringfence.errors import KernelError
+from ringfence.netfilter import nft
+from ringfence.netfilter.nft import Plan
+
+_TIMEOUT: Final = 20.0
+"""Seconds for one call; nft takes milliseconds, minutes mean it hangs."""
+
+_FAMILIES: Final = {"ip": "iptables", "ip6": "ip6tables"}
+
+
+class Control:
+    """Owns our table, and where nft has no queue statement, our xtables chain."""
+
+    def __init__(self) -> None:
+        """Look for the programs; raises `KernelError` when nft is missing."""
+        self._nft = _program("nft", "nftables")
+        self._found_tables: set[str] = set()
+        self.native_queue = True
+        """False once the kernel turned out to lack nft's queue statement."""
+
+    @property
+    def statement(self) -> str:
+        """Which of the two puts packets in the queue, for a person."""
+        return "nft queue" if self.native_queue else "xtables NFQUEUE"
+
+    def install(self, plan: Plan) -> None:
+        """Put the whole ruleset in place, or raise `KernelError` and change nothing."""
+        native = self._try(nft.render(plan, native_queue=True), check=True)
+        self.native_queue = native is None
+        text = nft.render(plan, native_queue=self.native_queue)
+        if native is not None:
+            refusal = self._try(text, check=True)
+            if refusal is not None:
+                raise KernelError(f"nft refuses the ruleset: {refusal}")
+            self._found_tables = self._tables() - {
+                f"{family} security"
+                for family, name in _FAMILIES.items()
+                if nft.is_left_over(_saved(name))
+            }
+            try:
+                self._install_xtables(plan)
+            except KernelError as error:
+                raise KernelError(
+                    f"this kernel queues packets neither by nft ({native}) nor by "
+                    f"xtables ({error})"
+                ) from None
+        refusal = self._try(text, check=False)
+        if refusal is not None:
+            if not self.native_queue:
+                self._remove_xtables()
+            raise KernelError(f"nft did not take the ruleset: {refusal}")
+
+    def refill(self, plan: Plan) -> None:
+        """Replace what an earlier `install` put in; waiting packets stay."""
+        text = nft.render(plan, native_queue=self.native_queue)
+        refusal = self._try(text, check=False)
+        if refusal is not None:
+            raise KernelError(f"nft did not take the ruleset: {refusal}")
+        if not self.native_queue:
+            self._install_xtables(plan)
+
+    def quiet(self) -> None:
+        """Stop queueing; what already waits can still be judged."""
+        self._try(nft.render_quiet(), check=False)
+
+    def remove(self) -> None:
+        """Take everything of ours away, whatever is left of it."""
+        if not self.native_queue:
+            self._remove_xtables()
+        self._try(nft.render_removal(), check=False)
+
+    def _try(self, text: str, *, check: bool) -> str | None:
+        """Give text to nft; return its complaint, None when there is none."""
+        arguments = [self._nft, *(["-c"] if check else []), "-f", "-"]
+        status, _, complaint = _call(arguments, text)
+        return None if status == 0 else complaint
+
+    def _tables(self) -> set[str]:
+        _, output, _ = _call([self._nft, "list", "tables"], "")
+        return {line.removeprefix("table ").strip() for line in output.splitlines()}
+
+    def _install_xtables(self, plan: Plan) -> None:
+        for name in _FAMILIES.values():
+            text = nft.render_xtables(plan, _saved(name))
+            status, _, complaint = _call([_restore(name), "--noflush"], text)
+            if status != 0:
+                self._remove_xtables()
+                raise KernelError(f"{name} did not take the queue rule: {complaint}")
+
+    def _remove_xtables(self) -> None:
+        for family, name in _FAMILIES.items():
+            text = nft.render_xtables_removal(_saved(name))
+            if text:
+                _call([_restore(name), "--noflush"], text)
+            self._drop_bare(family, name, self._found_tables)
+
+    def _drop_bare(self, family: str, name: str, before: set[str]) -> None:
+        """Remove the table that iptables-nft made for us, if nothing else uses it."""
+        table = f"{family} security"
+        if (
+            table not in before
+            and table in self._tables()
+            and nft.is_bare(_saved(name))
+        ):
+            self._try(f"delete table {table}\n", check=False)
+
+
+def _program(name: str, package: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise KernelError(
+            f"{name} is not in PATH; install the package {package} "
+            "(and run with /usr/sbin in PATH)"
+        )
+    return path
+
+
+def _restore(name: str) -> str:
+    """Find iptables-restore; its nft flavour when both are there."""
+    found = shutil.which(f"{name}-nft-restore") or shutil.which(f"{name}-restore")
+    return found or _program(f"{name}-restore", "iptables")
+
+
+def _saved(name: str) -> str:
+    """What the `security` table of one family holds now."""
+    found = shutil.which(f"{name}-nft-save") or shutil.which(f"{name}-save")
+    if found is None:
+        return ""
+    return _call([found, "-t", "security"], "")[1]
+
+
+def _call(arguments: list[str], text: str) -> tuple[int, str, str]:
+    """Run one program on `text`; returns status, output and its first complaint."""
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed programs, no shell
+            arguments, input=text, capture_output=True, text=True, timeout=_TIMEOUT
+        )
+    except subprocess.TimeoutExpired:
+        return 1, "", f"{arguments[0]} did not answer within {_TIMEOUT:.0f} s"
+    except OSError as error:
+        return 1, "", f"{arguments[0]}: {error.strerror}"
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return done.returncode, done.stdout, lines[0] if lines else "no reason given"

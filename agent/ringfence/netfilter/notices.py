@@ -1,0 +1,123 @@
+"""What the kernel tells without being asked: links and routes changed, a table went.
+
+Knows which interfaces face strangers (those with a default route) and that some
+programs delete every nft table, ours too. Reading /proc costs a millisecond and no
+memory; a netlink library would cost 24 MB.
+"""
+
+import contextlib
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+from ringfence.netfilter.nft import TABLE
+
+_RTMGRP: Final = 0x1 | 0x40 | 0x400  # LINK, IPV4_ROUTE, IPV6_ROUTE
+_NFNLGRP_NFTABLES: Final = 7
+_SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
+_DELTABLE: Final = (10 << 8) | 2  # NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE
+_RTF_UP, _RTF_REJECT = 0x1, 0x200
+
+
+def default_route_interfaces(proc: Path = Path("/proc/net")) -> list[str]:
+    """Name the interfaces that a default route, IPv4 or IPv6, goes out by."""
+    names: set[str] = set()
+    with contextlib.suppress(OSError):
+        for line in (proc / "route").read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            # iface destination gateway flags refcnt use metric mask …
+            if len(fields) >= 8 and fields[1] == fields[7] == "00000000":
+                flags = int(fields[3], 16)
+                if flags & _RTF_UP and not flags & _RTF_REJECT:
+                    names.add(fields[0])
+    with contextlib.suppress(OSError):
+        for line in (proc / "ipv6_route").read_text(encoding="ascii").splitlines():
+            fields = line.split()
+            # destination length source length next-hop metric refcnt use flags iface
+            if len(fields) >= 10 and fields[0] == "0" * 32 and fields[1] == "00":
+                flags = int(fields[8], 16)
+                if flags & _RTF_UP and not flags & _RTF_REJECT and fields[9] != "lo":
+                    names.add(fields[9])
+    return sorted(names)
+
+
+def interface_indexes(names: list[str]) -> frozenset[int]:
+    """Turn names into kernel indexes; names that do not exist (yet) are left out."""
+    found: set[int] = set()
+    for name in names:
+        with contextlib.suppress(OSError):
+            found.add(socket.if_nametoindex(name))
+    return frozenset(found)
+
+
+class LinkNotices:
+    """Readable when an interface or a route changed."""
+
+    def __init__(self) -> None:
+        """Subscribe to rtnetlink."""
+        self._socket = socket.socket(
+            socket.AF_NETLINK,
+            socket.SOCK_RAW | socket.SOCK_NONBLOCK,
+            socket.NETLINK_ROUTE,
+        )
+        self._socket.bind((0, _RTMGRP))
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll."""
+        return self._socket.fileno()
+
+    def drain(self) -> None:
+        """Throw the notices away: what changed is read from /proc."""
+        _messages(self._socket)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._socket.close()
+
+
+class TableNotices:
+    """Readable when nft tables changed; tells whether ours was deleted."""
+
+    def __init__(self) -> None:
+        """Subscribe to nf_tables."""
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 12
+        )
+        self._socket.bind((0, 0))
+        self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _NFNLGRP_NFTABLES)
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll."""
+        return self._socket.fileno()
+
+    def deleted(self) -> bool:
+        """Read all notices; True when our table was deleted by somebody."""
+        name = TABLE.encode() + b"\0"
+        return any(
+            kind == _DELTABLE and name in body for kind, body in _messages(self._socket)
+        )
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._socket.close()
+
+
+def _messages(source: socket.socket) -> list[tuple[int, bytes]]:
+    """Read what is there; (type, body) of each netlink message, bounded a call."""
+    found: list[tuple[int, bytes]] = []
+    for _ in range(256):
+        try:
+            data = source.recv(65536)
+        except BlockingIOError:
+            break
+        except OSError:  # ENOBUFS: some were lost, the rest can be read
+            continue
+        while len(data) >= 16:
+            size = int.from_bytes(data[:4], sys.byteorder)
+            if size < 16:
+                break
+            kind = int.from_bytes(data[4:6], sys.byteorder)
+            found.append((kind, data[16:size]))
+            data = data[(size + 3) & ~3 :]
+    return found
