@@ -1,0 +1,190 @@
+"""The command line: a table of subcommands and their exit codes.
+
+0 fine · 1 something was found · 2 usage or configuration · 3 privilege or kernel
+feature missing · 4 bundle refused (CONTRACT). Each command imports what it needs
+when it runs: the agent on the router must not pay for what only replay uses.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from ringfence import __version__
+from ringfence.errors import ConfigError, RingfenceError
+
+Parser = argparse.ArgumentParser
+Run = Callable[[argparse.Namespace], int]
+
+
+class Command(NamedTuple):
+    """One subcommand."""
+
+    what: str
+    options: Callable[[Parser], None]
+    run: Run
+
+
+def _common(parser: Parser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration; default /etc/ringfence/ringfence.toml if it exists",
+    )
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help="folder of rules to use in place of the embedded ones",
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    from ringfence.daemon import Daemon
+
+    Daemon(args.config, args.bundle).run()
+    return 0
+
+
+def _replay_options(parser: Parser) -> None:
+    _common(parser)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--inside",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="a network on our side, besides the private and local ones",
+    )
+    parser.add_argument("--format", choices=("text", "jsonl"), default="text")
+    parser.add_argument(
+        "--hits", action="store_true", help="show only what was or would be stopped"
+    )
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from ringfence.config import assemble, read_config
+    from ringfence.replay import replay
+
+    settings = assemble(read_config(args.config), args.bundle, tuple(args.inside))
+    errors = replay(
+        args.files,
+        settings,
+        sys.stdout,
+        jsonl=args.format == "jsonl",
+        hits_only=args.hits,
+    )
+    for error in errors:
+        _complain(str(error))
+    return 2 if errors else 0
+
+
+def _explain_options(parser: Parser) -> None:
+    _common(parser)
+    parser.add_argument(
+        "what",
+        nargs="*",
+        default=["-"],
+        metavar="WHAT",
+        help="dial string, SIP or tel URI, IP address; - reads one a line",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from ringfence.config import assemble, read_config
+    from ringfence.explain import explain, explain_text
+
+    settings = assemble(read_config(args.config), args.bundle)
+    for what in _words(args.what):
+        record = explain(what, settings)
+        text = (
+            json.dumps(record, ensure_ascii=False)
+            if args.json
+            else explain_text(record)
+        )
+        sys.stdout.write(text + "\n")
+    return 0
+
+
+def _words(given: list[str]) -> Iterable[str]:
+    for word in given:
+        if word == "-":
+            yield from (line.strip() for line in sys.stdin if line.strip())
+        else:
+            yield word
+
+
+def _check(args: argparse.Namespace) -> int:
+    from ringfence.config import assemble, read_config
+
+    settings = assemble(read_config(args.config), args.bundle)
+    sys.stdout.write(
+        f"configuration is fine: {len(settings.rules)} rules, home "
+        f"{', '.join(sorted(settings.world.home))}\n"
+    )
+    return 0
+
+
+def _ruleset(args: argparse.Namespace) -> int:
+    from ringfence.config import read_config
+    from ringfence.netfilter.nft import Plan, render
+
+    config = read_config(args.config)
+    plan = Plan(
+        queue=config.kernel_queue,
+        sip_ports=config.network_sip_ports,
+        mark=config.kernel_mark,
+    )
+    sys.stdout.write(render(plan, native_queue=True))
+    return 0
+
+
+COMMANDS = {
+    "run": Command("protect this machine until SIGTERM", _common, _run),
+    "replay": Command(
+        "judge captures, show what would be done", _replay_options, _replay
+    ),
+    "explain": Command(
+        "say what becomes of a number or an address", _explain_options, _explain
+    ),
+    "check": Command("check a configuration, all errors at once", _common, _check),
+    "ruleset": Command(
+        "print the nft ruleset that run would install", _common, _ruleset
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = Parser(prog="ringfence", description="A firewall agent for VoIP routers.")
+    parser.add_argument(
+        "--version", action="version", version=f"ringfence {__version__}"
+    )
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        sub = subcommands.add_parser(name, help=command.what, description=command.what)
+        command.options(sub)
+        sub.set_defaults(run=command.run)
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except ConfigError as error:
+        for problem in error.problems:
+            _complain(problem)
+        return error.exit_code
+    except RingfenceError as error:
+        _complain(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # `replay | head`: nobody reads any more, which is no error of ours.
+        sys.stderr.close()
+        return 0
+
+
+def _complain(text: str) -> None:
+    for line in text.splitlines():
+        sys.stderr.write(f"ringfence: {line}\n")

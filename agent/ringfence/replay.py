@@ -1,0 +1,146 @@
+"""Captures through the engine: what the agent would have done, and why.
+
+Needs no privileges. Time comes from the packets: a capture judged today gives what
+the router gave then.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, TextIO
+
+from ringfence import report
+from ringfence.engine import Engine, Settings
+from ringfence.errors import CaptureError
+from ringfence.packet import Instant
+from ringfence.pcap import open_capture
+
+_PROGRESS_BYTES: Final = 4 << 20
+"""Bytes read between two updates of the progress line."""
+
+
+class _Clock:
+    """Both clocks from packet times; `mono` never goes back."""
+
+    def __init__(self) -> None:
+        self.start: float | None = None
+        self._mono = 0.0
+
+    def at(self, wall: float) -> Instant:
+        if self.start is None:
+            self.start = wall
+        self._mono = max(self._mono, wall - self.start)
+        return Instant(self._mono, wall)
+
+
+class _Progress:
+    """A percentage on standard error, only where a person watches."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._next = _PROGRESS_BYTES
+        self._shown = False
+        self._wanted = sys.stderr.isatty() and size > _PROGRESS_BYTES
+
+    def at(self, read: int) -> None:
+        if self._wanted and read >= self._next:
+            self._next = read + _PROGRESS_BYTES
+            self._shown = True
+            sys.stderr.write(f"\r{100 * read // self._size:3d} %")
+            sys.stderr.flush()
+
+    def done(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r     \r")
+            sys.stderr.flush()
+
+
+def replay_file(
+    path: Path, settings: Settings, out: TextIO, *, jsonl: bool, hits_only: bool
+) -> CaptureError | None:
+    """Judge one capture and write its messages and a summary.
+
+    State starts empty for each file. A capture that breaks off is judged as far as
+    it goes; its error is returned, after the summary. Raises `CaptureError` when
+    there is nothing to read at all.
+    """
+    engine = Engine(settings)
+    capture = open_capture(path)
+    clock = _Clock()
+    progress = _Progress(capture.size)
+    broken: CaptureError | None = None
+    if not jsonl:
+        out.write(f"{path}\n{report.HEADINGS}\n")
+    try:
+        for frame, wall, packet in capture:
+            now = clock.at(wall)
+            decision = engine.inspect(packet, now)
+            progress.at(capture.bytes_read)
+            if hits_only and not report.worst(decision):
+                continue
+            since = wall - (clock.start or 0.0)
+            for finding in decision.findings:
+                record = report.message_record(finding, full_numbers=True)
+                if jsonl:
+                    _line(
+                        out,
+                        {
+                            "type": "message",
+                            "file": str(path),
+                            "frame": frame,
+                            "time": round(wall, 6),
+                            **record,
+                        },
+                    )
+                else:
+                    out.write(report.text_row(frame, since, record) + "\n")
+            if decision.malformed is not None:
+                if jsonl:
+                    _line(
+                        out,
+                        {
+                            "type": "malformed",
+                            "file": str(path),
+                            "frame": frame,
+                            "time": round(wall, 6),
+                            "reason": decision.malformed,
+                            "verdict": decision.verdict.word,
+                        },
+                    )
+                else:
+                    out.write(report.malformed_row(frame, since, decision) + "\n")
+    except CaptureError as error:
+        broken = error
+    finally:
+        progress.done()
+    if jsonl:
+        summary = report.summary_record(engine.counters)
+        _line(out, {"type": "summary", "file": str(path), **summary})
+    else:
+        out.write(report.text_summary(engine.counters) + "\n\n")
+    return broken
+
+
+def replay(
+    paths: Iterable[Path],
+    settings: Settings,
+    out: TextIO,
+    *,
+    jsonl: bool,
+    hits_only: bool = False,
+) -> list[CaptureError]:
+    """Judge several captures; returns what could not be read, file by file."""
+    errors: list[CaptureError] = []
+    for path in paths:
+        try:
+            broken = replay_file(path, settings, out, jsonl=jsonl, hits_only=hits_only)
+        except CaptureError as error:
+            broken = error
+        if broken is not None:
+            errors.append(broken)
+    return errors
+
+
+def _line(out: TextIO, record: dict[str, object]) -> None:
+    out.write(json.dumps(record, ensure_ascii=False) + "\n")
