@@ -147,14 +147,16 @@ class Engine:
             try:
                 framed = next_message(flow.data)
             except Malformed as error:
-                self.streams.forget(segment)
+                # The flow stays: its next message begins at the next byte in order,
+                # not where a stranger lets the next segment begin.
+                flow.data.clear()
                 if error.reason == "sip.not-sip":
                     break
                 bad = self._malformed(error.reason)
                 verdicts = [finding.ruling.verdict for finding in findings]
-                return bad._replace(
-                    verdict=max([bad.verdict, *verdicts]), findings=tuple(findings)
-                )
+                worst_of_all = max([bad.verdict, *verdicts])
+                flow.dead = worst_of_all is not Verdict.ACCEPT
+                return bad._replace(verdict=worst_of_all, findings=tuple(findings))
             del flow.data[: framed.used]
             flow.skip = framed.skip
             if framed.message is None:

@@ -118,17 +118,16 @@ class Streams:
         """
         key = _key(segment)
         if segment.flags & _FIN_RST and not segment.payload:
-            self.flows.pop(key)
+            # Out of order it ends nothing, for a receiver neither (RFC 9293 section
+            # 3.10.7.4); and to the receiver a dead flow is not where it is to us.
+            if segment.seq == flow.next_seq and not flow.dead:
+                self.flows.pop(key)
             return False
         self.flows.put(key, flow, now.mono)
         if not segment.payload:
             return False
         start = segment.seq + (1 if segment.flags & _SYN else 0)
         return flow.push(start % _MOD, segment.payload)
-
-    def forget(self, segment: Segment) -> None:
-        """Stop tracking a flow; its next segment is a new beginning."""
-        self.flows.pop(_key(segment))
 
 
 def _key(segment: Segment) -> FlowKey:
