@@ -25,7 +25,19 @@ class Facts:
     `value(name)` is what rules use; the properties serve the code that reports.
     """
 
-    __slots__ = ("_cache", "_origin", "_reading", "message", "packet", "side", "world")
+    __slots__ = (
+        "_addresses",
+        "_cache",
+        "_contacts",
+        "_origin",
+        "_reading",
+        "_ruling",
+        "_vias",
+        "message",
+        "packet",
+        "side",
+        "world",
+    )
 
     def __init__(
         self, world: World, packet: Datagram | Segment, side: str, message: Message
@@ -36,8 +48,12 @@ class Facts:
         self.side = side
         self.message = message
         self._cache: dict[str, Value] = {}
+        self._addresses: dict[str, NameAddr | None] = {}
+        self._contacts: list[NameAddr] | None = None
+        self._vias: list[Via] | None = None
         self._origin: Origin | None = None
         self._reading: Reading | None = None
+        self._ruling: Ruling | None = None
 
     def value(self, name: str) -> Value:
         """Return the fact of that name; `VOCABULARY` lists the names."""
@@ -64,8 +80,34 @@ class Facts:
     @property
     def number_ruling(self) -> Ruling | None:
         """What the site's lists and the bundle say of the number dialled."""
-        reading = self.reading
-        return None if reading is None else self.world.numbers.rule_on(reading)
+        if self._ruling is None:
+            reading = self.reading
+            if reading is not None:
+                self._ruling = self.world.numbers.rule_on(reading)
+        return self._ruling
+
+    def address(self, name: str) -> NameAddr | None:
+        """Return the From or To field, taken apart once."""
+        addresses = self._addresses
+        if name not in addresses:
+            addresses[name] = self.message.name_addr(name)
+        return addresses[name]
+
+    @property
+    def contacts(self) -> list[NameAddr]:
+        """All Contact values."""
+        if self._contacts is None:
+            values = self.message.values("contact")
+            self._contacts = [parse_name_addr(value) for value in values]
+        return self._contacts
+
+    @property
+    def vias(self) -> list[Via]:
+        """The first `MAX_VIAS` Via values, topmost first."""
+        if self._vias is None:
+            values = self.message.values("via")[:MAX_VIAS]
+            self._vias = [parse_via(value) for value in values]
+        return self._vias
 
 
 class Fact(NamedTuple):
@@ -78,39 +120,14 @@ class Fact(NamedTuple):
     """One line for the catalogue."""
 
 
-def _addr(facts: Facts, name: str) -> NameAddr | None:
-    return facts.message.name_addr(name)
-
-
-def _contact(facts: Facts) -> NameAddr | None:
-    values = facts.message.values("contact")
-    return parse_name_addr(values[0]) if values else None
-
-
-def _via(facts: Facts) -> Via | None:
-    values = facts.message.values("via")
-    return parse_via(values[0]) if values else None
-
-
-def _contact_abroad(facts: Facts) -> bool:
-    for value in facts.message.values("contact"):
-        address = parse_address(parse_name_addr(value).uri.host)
-        if address is not None and facts.world.abroad(address):
-            return True
-    return False
-
-
-def _via_abroad(facts: Facts) -> bool:
-    for value in facts.message.values("via")[:MAX_VIAS]:
-        address = parse_address(parse_via(value).host)
-        if address is not None and facts.world.abroad(address):
-            return True
-    return False
+def _abroad(facts: Facts, host: str) -> bool:
+    address = parse_address(host)
+    return address is not None and facts.world.abroad(address)
 
 
 def _tag_spells_user(facts: Facts) -> bool:
     """sipvicious hides what it asked for in the tag: the user name as hex text."""
-    sender = _addr(facts, "from")
+    sender = facts.address("from")
     if sender is None or not sender.uri.user:
         return False
     return sender.tag.startswith(sender.uri.user.encode().hex())
@@ -124,24 +141,24 @@ def _number(text: str | None) -> int | None:
 
 def _of(name: str, read: Callable[[NameAddr], str]) -> Callable[[Facts], Value]:
     def fact(facts: Facts) -> Value:
-        found = _addr(facts, name)
+        found = facts.address(name)
         return None if found is None else read(found)
 
     return fact
 
 
-def _contact_part(read: Callable[[NameAddr], str]) -> Callable[[Facts], Value]:
+def _contact(read: Callable[[NameAddr], str]) -> Callable[[Facts], Value]:
     def fact(facts: Facts) -> Value:
-        found = _contact(facts)
-        return None if found is None else read(found)
+        found = facts.contacts
+        return read(found[0]) if found else None
 
     return fact
 
 
-def _via_part(read: Callable[[Via], str]) -> Callable[[Facts], Value]:
+def _via(read: Callable[[Via], str]) -> Callable[[Facts], Value]:
     def fact(facts: Facts) -> Value:
-        found = _via(facts)
-        return None if found is None else read(found)
+        found = facts.vias
+        return read(found[0]) if found else None
 
     return fact
 
@@ -175,10 +192,14 @@ VOCABULARY: Final[dict[str, Fact]] = {
         bool, lambda f: f.origin.home, "registrations may come from the source"
     ),
     "contact_abroad": Fact(
-        bool, _contact_abroad, "a Contact names a public address known to be abroad"
+        bool,
+        lambda f: any(_abroad(f, contact.uri.host) for contact in f.contacts),
+        "a Contact names a public address known to be abroad",
     ),
     "via_abroad": Fact(
-        bool, _via_abroad, "a Via names a public address known to be abroad"
+        bool,
+        lambda f: any(_abroad(f, via.host) for via in f.vias),
+        "a Via names a public address known to be abroad",
     ),
     "destination_status": Fact(
         str,
@@ -221,12 +242,8 @@ VOCABULARY: Final[dict[str, Fact]] = {
     "to_display": Fact(str, _of("to", lambda a: a.display), "To: display name"),
     "to_user": Fact(str, _of("to", lambda a: a.uri.user), "To: user"),
     "to_host": Fact(str, _of("to", lambda a: a.uri.host), "To: host"),
-    "contact_user": Fact(
-        str, _contact_part(lambda a: a.uri.user), "first Contact: user"
-    ),
-    "contact_host": Fact(
-        str, _contact_part(lambda a: a.uri.host), "first Contact: host"
-    ),
-    "via_host": Fact(str, _via_part(lambda v: v.host), "top Via: host"),
-    "via_branch": Fact(str, _via_part(lambda v: v.branch), "top Via: branch"),
+    "contact_user": Fact(str, _contact(lambda a: a.uri.user), "first Contact: user"),
+    "contact_host": Fact(str, _contact(lambda a: a.uri.host), "first Contact: host"),
+    "via_host": Fact(str, _via(lambda v: v.host), "top Via: host"),
+    "via_branch": Fact(str, _via(lambda v: v.branch), "top Via: branch"),
 }

@@ -1,0 +1,362 @@
+"""Every reading of plain digits under a dial plan, and which one counts.
+
+Knows how readings compete; works on digits alone. It must not know how they were
+written, in what URI, or what is allowed.
+
+A number can be read in several ways, and the thief picks the one the filter forgot. So
+all of them are walked: prefixes are taken off the front, each in every way the dial
+plan permits, until something is left that has a meaning. Then, best first:
+
+1. an emergency or special number, matched exactly behind permitted prefixes;
+2. a valid domestic number: an honest call at home is never stopped;
+3. a number abroad that this trunk understands (`+`, its own international prefixes,
+   behind carrier selection too); of several, a listed one;
+4. a domestic reading that yields to 3: a service number with a carrier's code, or a
+   national number dialled as from abroad (00-81-…);
+5. a number, domestic or abroad, behind a carrier code that no table has;
+6. guesses, taken when nothing above fits: foreign international prefixes, E.164 without
+   a plus, an international prefix behind junk digits; of several, a listed one.
+
+A number abroad that the trunk understands is where the call goes, so guesses do not
+count against it (010-82-10-1023-2761 is a phone in Korea, whatever its digits spell).
+A country code that nobody has leads nowhere, so it counts only where nothing else at
+its rank does (001-010-44… is KDDI to Britain, not 0, 010 and country 104).
+"""
+
+from typing import NamedTuple
+
+from ringfence.facts.numbers.destinations import Destination, Destinations
+from ringfence.facts.numbers.dialplan import Dialplan, Number
+from ringfence.facts.numbers.reading import (
+    DOMESTIC,
+    EXTENSION,
+    INTERNATIONAL,
+    SPECIAL,
+    UNASSIGNED,
+    Reading,
+)
+
+MIN_GUESS = 8
+"""Digits behind a guessed prefix. The shortest listed numbers (Solomon Islands, 677
+and five) have 8; shorter tails turn up by chance in account and device numbers."""
+
+# How readings rank against each other, best first; see the module's docstring.
+BUILT_IN, HOME, ABROAD, YIELDING, LIKELY, GUESS, UNREAD = range(7)
+
+# What may come next: anything a phone dials; the same without an outside line; what a
+# carrier code may precede; E.164 digits, for sure or behind an unknown carrier code.
+START, DIALLED, CARRIER, UNKNOWN_CARRIER, GLOBAL, GLOBAL_LIKELY = range(6)
+
+
+class Ranked(NamedTuple):
+    """A reading with its rank."""
+
+    rank: int
+    reading: Reading
+
+    @property
+    def listed(self) -> bool:
+        """Say whether the destination list would stop the call."""
+        return self.reading.tier == "block"
+
+    def behind(self, step: str) -> "Ranked":
+        """Give the same with one more step in front."""
+        steps = (step, *self.reading.steps)
+        return Ranked(self.rank, self.reading._replace(steps=steps))
+
+
+Place = tuple[str, int, tuple[str, ...]]
+"""A point of a walk: what is left, what may come, what was taken off."""
+
+
+class Walker:
+    """Walks numbers as one PBX on one trunk in one country dials them."""
+
+    def __init__(
+        self,
+        plan: Dialplan,
+        destinations: Destinations,
+        outside_line: tuple[str, ...],
+        idd: tuple[str, ...],
+        area_code: str,
+    ) -> None:
+        """Take the tables and the PBX settings of `NumberReader`."""
+        self.plan = plan
+        self._destinations = destinations
+        self._outside = outside_line
+        self._area_code = area_code
+        self._idd = tuple(dict.fromkeys((*idd, *plan.idd)))
+        self._foreign = tuple(c for c in plan.foreign_idd if c not in self._idd)
+        self._junk = tuple(dict.fromkeys((*self._idd, *plan.junk_idd)))
+        # Where the trunk takes 00 for abroad it does not take 00XY for a carrier.
+        self._carrier_rank = YIELDING if "00" in self._idd else HOME
+        self._shared = destinations.shares(plan.code)
+
+    def quick(self, digits: str) -> Reading | None:
+        """Give the reading of a national number that nothing can outweigh, or None."""
+        plan = self.plan
+        if self._shared or digits[-2:] in plan.builtin.ends:
+            return None
+        number = plan.domestic.find(digits)
+        if number is None or number.yields:
+            return None
+        return self._home(digits, number, ())
+
+    def read(self, digits: str, mode: int = START) -> Ranked:
+        """Walk, and choose."""
+        found, places = self.walk(digits, mode)
+        return self._best(found, places, digits)
+
+    def _best(
+        self, found: list[Ranked], places: tuple[Place, ...], digits: str
+    ) -> Ranked:
+        """Choose among readings; guess only where nothing better was found."""
+        if len(found) == 1 and found[0].rank < YIELDING:
+            return found[0]
+        rank = min((one.rank for one in found), default=UNREAD)
+        if rank >= YIELDING and len(digits) >= MIN_GUESS:
+            found += [
+                Ranked(GUESS if guess.abroad else YIELDING, guess)
+                for guess in self._guesses(places, digits)
+            ]
+            rank = min((one.rank for one in found), default=UNREAD)
+        peers = [one for one in found if one.rank == rank]
+        if not peers:
+            return Ranked(UNREAD, self._unread(digits))
+        best = next((one for one in peers if not one.reading.abroad), None)
+        others = [one.reading for one in found if one.reading.abroad]
+        if best is None:
+            real = [one for one in peers if one.reading.kind != UNASSIGNED] or peers
+            best = next((one for one in real if one.listed), real[0])
+            others = [one.reading for one in real]
+        others = [other for other in others if other is not best.reading]
+        if others:
+            reading = best.reading._replace(alternatives=tuple(others))
+            best = Ranked(rank, reading)
+        return best
+
+    def walk(
+        self, digits: str, mode: int = START
+    ) -> tuple[list[Ranked], tuple[Place, ...]]:
+        """Take off every prefix in every permitted way.
+
+        Gives what was found and the places from which a guess may start. Each step
+        makes the rest shorter and no place is visited twice, so the cost is bounded by
+        the number of digits.
+        """
+        plan = self.plan
+        find_built_in = plan.builtin.find
+        found: list[Ranked] = []
+        starts: list[Place] = []
+        todo: list[Place] = [(digits, mode, ())]
+        seen = set()
+        for place in todo:
+            rest, mode, steps = place
+            if not rest or (len(rest), mode) in seen:
+                continue
+            seen.add((len(rest), mode))
+            if mode >= GLOBAL:
+                self._walk_global(place, found, todo)
+                continue
+            if mode <= DIALLED:
+                built_in = find_built_in(rest)
+                if built_in:
+                    kind, detail = built_in
+                    reading = Reading(kind, rest, plan.country, None, steps, detail)
+                    return [Ranked(BUILT_IN, reading)], ()
+                starts.append(place)
+                if mode == START:
+                    for line in self._outside:
+                        if rest.startswith(line):
+                            step = (f"outside line {line}",)
+                            todo.append((rest[len(line) :], DIALLED, step))
+                self._walk_prefixes(place, todo)
+                self._walk_local(place, found, todo)
+            number = plan.domestic.find(rest)
+            if number is not None and not (number.yields and mode >= CARRIER):
+                found.append(self._national(place, number))
+            for idd in self._idd:
+                if rest.startswith(idd):
+                    after = GLOBAL_LIKELY if mode == UNKNOWN_CARRIER else GLOBAL
+                    todo.append((rest[len(idd) :], after, (*steps, f"idd {idd}")))
+        return found, tuple(starts)
+
+    def _walk_prefixes(self, place: Place, todo: list[Place]) -> None:
+        """Take off a prefix or carrier code of the plan."""
+        plan = self.plan
+        rest, _, steps = place
+        for length in plan.prefix_lengths.get(rest[:2], ()):
+            prefix = plan.prefixes.get(rest[:length])
+            if prefix and rest.startswith(prefix.before, length):
+                mode = CARRIER if prefix.carrier else DIALLED
+                todo.append((rest[length:], mode, (*steps, prefix.step)))
+        for length in plan.unlisted_lengths.get(rest[:2], ()):
+            code = plan.unlisted.get(rest[:length], 0)
+            for end in range(code, code + plan.added + 1) if code else ():
+                if rest.startswith("0", end) and rest[:end] not in plan.prefixes:
+                    step = f"carrier {rest[:end]}"
+                    todo.append((rest[end:], UNKNOWN_CARRIER, (*steps, step)))
+
+    def _national(self, place: Place, number: Number) -> Ranked:
+        """Rank a whole national number."""
+        rest, mode, steps = place
+        reading = self._home(rest, number, steps)
+        if reading.abroad:  # another country under the same code
+            return Ranked(ABROAD, reading)
+        if mode == UNKNOWN_CARRIER:
+            return Ranked(LIKELY, reading)
+        if number.yields:
+            return Ranked(YIELDING, reading)
+        return Ranked(self._carrier_rank if mode == CARRIER else HOME, reading)
+
+    def _walk_local(self, place: Place, found: list[Ranked], todo: list[Place]) -> None:
+        """See whether what is left is a number without area code, or with `81`."""
+        plan = self.plan
+        rest, _, steps = place
+        local = plan.local.find(rest)
+        if local is not None and not self._area_code:
+            reading = Reading(DOMESTIC, rest, plan.country, None, steps, local.detail)
+            found.append(Ranked(HOME, reading))
+        elif local is not None and plan.domestic.find(self._area_code + rest):
+            reading = self._home(self._area_code + rest, local, steps)
+            found.append(Ranked(HOME, reading))
+        special = plan.special.find(rest)
+        if special is not None:
+            detail = special.detail
+            reading = Reading(SPECIAL, rest, plan.country, None, steps, detail)
+            found.append(Ranked(HOME, reading))
+        if rest.startswith(plan.code) and len(rest) >= plan.bare:
+            self._walk_home_code(place, found, todo)
+
+    def _walk_global(
+        self, place: Place, found: list[Ranked], todo: list[Place]
+    ) -> None:
+        """Read digits that start with a country code."""
+        rest, mode, steps = place
+        if rest.startswith("0"):  # no country code does; gateways drop the zeros
+            rest = rest.lstrip("0")
+            steps = (*steps, "extra zeros")
+        row = self._destinations.find(rest)
+        if rest.startswith(self.plan.code) and (
+            not self._shared or row is None or row.country == self.plan.country
+        ):
+            self._walk_home_code((rest, mode, steps), found, todo)
+        elif row is not None or len(rest) >= 3:
+            rank = LIKELY if mode == GLOBAL_LIKELY else ABROAD
+            reading = _abroad(rest, row, steps, "international")
+            found.append(Ranked(rank, reading))
+
+    def _walk_home_code(
+        self, place: Place, found: list[Ranked], todo: list[Place]
+    ) -> None:
+        """Read a number with the home country's code in front."""
+        plan = self.plan
+        rest, mode, steps = place
+        after = rest[len(plan.code) :]
+        # +81-119 is a phone that puts +81 before everything; behind a carrier code or
+        # an international prefix nobody is in need.
+        built_in = None if steps or mode != GLOBAL else plan.builtin.find(after)
+        steps = (*steps, f"home {plan.code}")
+        if built_in:
+            kind, detail = built_in
+            reading = Reading(kind, after, plan.country, None, steps, detail)
+            found.append(Ranked(BUILT_IN, reading))
+        elif plan.trunk and after.startswith(plan.trunk):
+            # +81-010-…, +81-03-…: what follows is dialled, not global.
+            todo.append((after, DIALLED if mode >= GLOBAL else CARRIER, steps))
+        else:
+            number = plan.domestic.find(plan.trunk + after)
+            rank = UNREAD if number is None else HOME
+            number = number or Number("domestic_unknown")
+            found.append(Ranked(rank, self._home(plan.trunk + after, number, steps)))
+
+    def _guesses(self, places: tuple[Place, ...], digits: str) -> list[Reading]:
+        """Read as a trunk or PBX set up for another country, or by a thief, might."""
+        found: list[Reading | None] = []
+        bare_numbers: list[Reading | None] = []
+        for rest, mode, steps in places:
+            detail = "international_foreign_idd"
+            for idd in self._foreign:
+                if rest.startswith(idd):
+                    step = (*steps, f"foreign idd {idd}")
+                    found.append(self._guess(rest[len(idd) :], step, detail))
+            if rest.startswith("000"):
+                bare = rest.lstrip("0")
+                zeros = rest[: len(rest) - len(bare)]
+                step = (*steps, f"foreign idd {zeros}")
+                found.append(self._guess(bare, step, detail))
+            # 9-23-1234-5678 is an outside line and a local number, not +92.
+            by_line = mode == DIALLED and steps[0].startswith("outside")
+            if not by_line and len(rest) >= self.plan.bare:
+                guess = self._guess(rest, steps, "international_bare")
+                bare_numbers.append(guess)
+        found += bare_numbers
+        for idd in self._junk:
+            at = digits.find(idd, 1)
+            while at > 0:
+                step = (f"junk {digits[:at]}", f"idd {idd}")
+                bare = digits[at + len(idd) :]
+                guess = self._guess(bare, step, "international_junk_prefix")
+                if guess and guess.abroad:
+                    found.append(guess)
+                at = digits.find(idd, at + 1)
+        return [reading for reading in found if reading is not None]
+
+    def _guess(
+        self, digits: str, steps: tuple[str, ...], detail: str
+    ) -> Reading | None:
+        """Read digits as E.164 if a country has them.
+
+        A guess at a code that nobody has is no reading: account and device numbers
+        look like that.
+        """
+        if len(digits) < MIN_GUESS or digits.startswith("0"):
+            return None
+        plan = self.plan
+        row = self._destinations.find(digits)
+        if digits.startswith(plan.code) and (
+            not self._shared or row is None or row.country == plan.country
+        ):
+            national = plan.trunk + digits[len(plan.code) :]
+            number = plan.domestic.find(national)
+            steps = (*steps, f"home {plan.code}")
+            if number is None or number.yields:
+                return None
+            return self._home(national, number, steps)
+        if row is None or row.kind == UNASSIGNED:
+            return None
+        return _abroad(digits, row, steps, detail)
+
+    def _home(self, number: str, what: Number, steps: tuple[str, ...]) -> Reading:
+        """Make a domestic reading, unless the number is another country's."""
+        plan = self.plan
+        detail = what.detail
+        e164 = ""
+        if detail != "domestic_unknown" and not what.yields:
+            e164 = plan.code + number.removeprefix(plan.trunk)
+        if self._shared and e164:
+            row = self._destinations.find(e164)
+            if row is not None and row.country != plan.country:
+                return _abroad(e164, row, steps, "international")
+        return Reading(DOMESTIC, number, plan.country, None, steps, detail, (), e164)
+
+    def _unread(self, digits: str) -> Reading:
+        """Make a reading of digits that have no meaning here."""
+        plan = self.plan
+        if len(digits) <= plan.extension[1]:
+            return Reading(EXTENSION, digits, detail="extension_or_short")
+        if plan.trunk and digits.startswith(plan.trunk):
+            return Reading(DOMESTIC, digits, plan.country, detail="domestic_unknown")
+        return Reading(EXTENSION, digits, detail="private_number")
+
+
+def _abroad(
+    number: str, row: Destination | None, steps: tuple[str, ...], detail: str
+) -> Reading:
+    """Make a reading of an E.164 number; without a row nobody has its code."""
+    if row is None or row.kind == UNASSIGNED:
+        spare = "international_spare"
+        return Reading(UNASSIGNED, number, None, "block", steps, spare, (), number)
+    return Reading(
+        INTERNATIONAL, number, row.country, row.tier, steps, detail, (), number
+    )
