@@ -1,0 +1,52 @@
+"""SIP requests that the tests send themselves, where no real program sends them.
+
+Each is complete and honest in form; what the test is about is a parameter.
+"""
+
+from lab.namespaces import SIP_PORT
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def request(
+    method: str,
+    src: str,
+    dst: str,
+    *,
+    number: str = "",
+    user: str = "201",
+    call_id: str = "lab",
+    transport: str = "UDP",
+    body: bytes = b"",
+) -> bytes:
+    """Build a request from a phone at `src` to the PBX at `dst`.
+
+    `number` is the user part of the Request-URI and To; empty for none.
+    """
+    uri = f"sip:{number}@{_host(dst)}" if number else f"sip:{_host(dst)}"
+    to = uri if number else f"sip:{user}@{_host(dst)}"
+    here = f"{_host(src)}:{SIP_PORT}"
+    lines = [
+        f"{method} {uri} SIP/2.0",
+        f"Via: SIP/2.0/{transport} {here};branch=z9hG4bK-{call_id}-{method};rport",
+        "Max-Forwards: 70",
+        f"From: <sip:{user}@{_host(dst)}>;tag=t-{call_id}",
+        f"To: <{to}>",
+        f"Call-ID: {call_id}",
+        f"CSeq: 1 {method}",
+        f"Contact: <sip:{user}@{here}>",
+        "User-Agent: Lab phone",
+        *(["Content-Type: application/sdp"] if body else []),
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def body_of(size: int) -> bytes:
+    """Build a session description of exactly `size` bytes, for large requests."""
+    start = b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+    line = b"a=x-filler:" + b"x" * 60 + b"\r\n"
+    filler = line * ((size - len(start)) // len(line) + 1)
+    return (start + filler)[: size - 2] + b"\r\n"
