@@ -80,17 +80,17 @@ def is_sos_service(scheme: str, name: str) -> bool:
     RFC 5031 section 4.2: `urn:service:sos` and its sub-services, labels without regard
     to case. `sip:sos@…` and `sip:sos.fire@…` come from the draft before it.
     """
-    if "sos" not in name.lower():
-        return False
     name = name.lower()
+    if "sos" not in name:
+        return False
     if scheme == "urn":
         service, _, name = name.partition(":")
         if service != "service":
             return False
     elif scheme not in ("sip", "sips"):
         return False
-    return name == "sos" or (
-        name.startswith("sos.")
-        and name.isascii()
-        and name.replace(".", "").replace("-", "").isalnum()
+    first, *labels = name.partition(";")[0].split(".")
+    # No registered label has a digit; "sos.010232…" is somebody being clever.
+    return first == "sos" and all(
+        label.isascii() and label.replace("-", "").isalpha() for label in labels
     )

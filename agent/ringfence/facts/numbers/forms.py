@@ -85,8 +85,9 @@ def _char_class(inside: str) -> str:
     at = 0
     while at < len(inside):
         first = inside[at]
-        last = inside[at + 2] if inside[at + 1 : at + 2] == "-" else first
-        at += 3 if inside[at + 1 : at + 2] == "-" else 1
+        is_range = inside[at + 1 : at + 2] == "-"
+        last = inside[at + 2 : at + 3] if is_range else first
+        at += 3 if is_range else 1
         if not (first.isdecimal() and last.isdecimal() and first <= last):
             out = ""
             break

@@ -29,6 +29,7 @@ from ringfence.facts.numbers.walk import (
     BUILT_IN,
     GLOBAL,
     HOME,
+    NOWHERE,
     START,
     UNREAD,
     Ranked,
@@ -218,7 +219,7 @@ class NumberReader:
             if inside.rank <= HOME and len(contexts) == 1:
                 return inside
             if best is None or (inside.listed and not best.listed):
-                best = inside if inside.rank <= ABROAD else best
+                best = inside if inside.rank <= NOWHERE else best
         return best or plain
 
     def _routed(self, routing: str, best: Ranked) -> Ranked:

@@ -13,14 +13,15 @@ plan permits, until something is left that has a meaning. Then, best first:
    behind carrier selection too); of several, a listed one;
 4. a domestic reading that yields to 3: a service number with a carrier's code, or a
    national number dialled as from abroad (00-81-…);
-5. a number, domestic or abroad, behind a carrier code that no table has;
-6. guesses, taken when nothing above fits: foreign international prefixes, E.164 without
-   a plus, an international prefix behind junk digits; of several, a listed one.
+5. a number, domestic or abroad, behind a carrier code with digits that no table has;
+6. a country code that nobody has: it leads nowhere, so anything above is meant rather
+   (001-010-44… is KDDI to Britain, not 0, 010 and country 104);
+7. guesses, taken when nothing above fits: foreign international prefixes, E.164 without
+   a plus, an international prefix behind junk digits, a national number behind a
+   carrier code that no table has; of several, a listed one.
 
 A number abroad that the trunk understands is where the call goes, so guesses do not
 count against it (010-82-10-1023-2761 is a phone in Korea, whatever its digits spell).
-A country code that nobody has leads nowhere, so it counts only where nothing else at
-its rank does (001-010-44… is KDDI to Britain, not 0, 010 and country 104).
 """
 
 from typing import NamedTuple
@@ -41,11 +42,12 @@ MIN_GUESS = 8
 and five) have 8; shorter tails turn up by chance in account and device numbers."""
 
 # How readings rank against each other, best first; see the module's docstring.
-BUILT_IN, HOME, ABROAD, YIELDING, LIKELY, GUESS, UNREAD = range(7)
+BUILT_IN, HOME, ABROAD, YIELDING, LIKELY, NOWHERE, GUESS, UNREAD = range(8)
 
 # What may come next: anything a phone dials; the same without an outside line; what a
-# carrier code may precede; E.164 digits, for sure or behind an unknown carrier code.
-START, DIALLED, CARRIER, UNKNOWN_CARRIER, GLOBAL, GLOBAL_LIKELY = range(6)
+# carrier code may precede, or one with digits added, or one that no table has; E.164
+# digits, for sure or behind such a code.
+START, DIALLED, CARRIER, ADDED, UNKNOWN_CARRIER, GLOBAL, GLOBAL_LIKELY = range(7)
 
 
 class Ranked(NamedTuple):
@@ -124,11 +126,12 @@ class Walker:
         if not peers:
             return Ranked(UNREAD, self._unread(digits))
         best = next((one for one in peers if not one.reading.abroad), None)
+        if rank == GUESS and any(one.listed for one in peers):
+            best = None
         others = [one.reading for one in found if one.reading.abroad]
         if best is None:
-            real = [one for one in peers if one.reading.kind != UNASSIGNED] or peers
-            best = next((one for one in real if one.listed), real[0])
-            others = [one.reading for one in real]
+            best = next((one for one in peers if one.listed), peers[0])
+            others = [one.reading for one in peers]
         others = [other for other in others if other is not best.reading]
         if others:
             reading = best.reading._replace(alternatives=tuple(others))
@@ -177,7 +180,7 @@ class Walker:
                 found.append(self._national(place, number))
             for idd in self._idd:
                 if rest.startswith(idd):
-                    after = GLOBAL_LIKELY if mode == UNKNOWN_CARRIER else GLOBAL
+                    after = GLOBAL_LIKELY if mode >= ADDED else GLOBAL
                     todo.append((rest[len(idd) :], after, (*steps, f"idd {idd}")))
         return found, tuple(starts)
 
@@ -195,7 +198,8 @@ class Walker:
             for end in range(code, code + plan.added + 1) if code else ():
                 if rest.startswith("0", end) and rest[:end] not in plan.prefixes:
                     step = f"carrier {rest[:end]}"
-                    todo.append((rest[end:], UNKNOWN_CARRIER, (*steps, step)))
+                    mode = ADDED if rest[:code] in plan.prefixes else UNKNOWN_CARRIER
+                    todo.append((rest[end:], mode, (*steps, step)))
 
     def _national(self, place: Place, number: Number) -> Ranked:
         """Rank a whole national number."""
@@ -203,8 +207,8 @@ class Walker:
         reading = self._home(rest, number, steps)
         if reading.abroad:  # another country under the same code
             return Ranked(ABROAD, reading)
-        if mode == UNKNOWN_CARRIER:
-            return Ranked(LIKELY, reading)
+        if mode >= ADDED:
+            return Ranked(LIKELY if mode == ADDED else GUESS, reading)
         if number.yields:
             return Ranked(YIELDING, reading)
         return Ranked(self._carrier_rank if mode == CARRIER else HOME, reading)
@@ -242,8 +246,10 @@ class Walker:
         ):
             self._walk_home_code((rest, mode, steps), found, todo)
         elif row is not None or len(rest) >= 3:
-            rank = LIKELY if mode == GLOBAL_LIKELY else ABROAD
             reading = _abroad(rest, row, steps, "international")
+            rank = LIKELY if mode == GLOBAL_LIKELY else ABROAD
+            if reading.kind == UNASSIGNED:
+                rank = NOWHERE
             found.append(Ranked(rank, reading))
 
     def _walk_home_code(
