@@ -13,7 +13,7 @@ from ringfence.decision import NOT_SIP, Decision, Finding, Ruling, Verdict
 from ringfence.decode import Decoder
 from ringfence.decode.stream import Flow, Streams
 from ringfence.errors import Malformed
-from ringfence.facts import Facts, World
+from ringfence.facts import Facts, NumberRuling, World
 from ringfence.packet import Datagram, Instant, Packet, Segment
 from ringfence.rules import Rule, RuleSet
 from ringfence.sip.framing import next_message
@@ -134,7 +134,7 @@ class Engine:
                 if self.settings.policy.state_full is Verdict.DROP:
                     return Decision(self._held(Verdict.DROP), "state-full")
             flow = self.streams.open(segment, now)
-        if flow.dead and segment.payload:
+        if flow.dead and segment.payload and not self.settings.monitor:
             return Decision(Verdict.DROP, "refused-flow")
         if not self.streams.push(flow, segment, now):
             return NOT_SIP
@@ -195,7 +195,7 @@ class Engine:
         world = settings.world
         source = facts.packet.src
         number = facts.number_ruling
-        if number is not None and number.status == "exempt":
+        if number is not None and self._exempt(facts, number):
             return Ruling(Verdict.ACCEPT, None, number.why, number.source)
         if world.blocked(source) and not world.allowed(source):
             return self._enforced(
@@ -207,7 +207,12 @@ class Engine:
             )
         if number is not None and (number.status, number.source) == ("listed", "block"):
             return self._enforced(
-                facts, Verdict.REJECT, "local-block", number.why, "block"
+                facts,
+                Verdict.REJECT,
+                "local-block",
+                number.why,
+                "block",
+                monitor=world.numbers.only_logs,
             )
 
         held: Ruling | None = None
@@ -215,13 +220,14 @@ class Engine:
             signature = rule.match(facts)
             if signature is None or self._overridden(rule, facts):
                 continue
+            only_logs = rule.judges == "destination" and world.numbers.only_logs
             ruling = self._enforced(
                 facts,
                 rule.verdict,
                 rule.id,
                 rule.explain(facts, signature),
                 "bundle",
-                monitor=rule.monitor,
+                monitor=rule.monitor or only_logs,
             )
             if ruling.would is None:
                 return ruling
@@ -232,9 +238,23 @@ class Engine:
         anomaly = facts.message.anomaly
         if anomaly is not None and settings.policy.malformed is Verdict.DROP:
             return self._enforced(facts, Verdict.DROP, None, anomaly, "default")
-        if number is not None and number.status == "allowed":
+        if number is not None:
             return Ruling(Verdict.ACCEPT, None, number.why, number.source)
         return _ACCEPTED
+
+    @staticmethod
+    def _exempt(facts: Facts, number: NumberRuling) -> bool:
+        """Tell whether a call passes whatever else is true of it.
+
+        Emergency calls from everywhere; other special numbers (104, 117, …) from our
+        side only, since scanners outside try every extension from 100 to 199.
+        """
+        if number.status != "exempt":
+            return False
+        reading = facts.reading
+        return facts.side == "inside" or (
+            reading is not None and reading.kind == "emergency"
+        )
 
     @staticmethod
     def _overridden(rule: Rule, facts: Facts) -> bool:

@@ -6,6 +6,7 @@ something else is refused when it is loaded, not when it is needed.
 """
 
 from ringfence.facts.facts import VOCABULARY, Fact, Facts
+from ringfence.facts.numbers import Ruling as NumberRuling
 from ringfence.facts.world import World
 
-__all__ = ["VOCABULARY", "Fact", "Facts", "World"]
+__all__ = ["VOCABULARY", "Fact", "Facts", "NumberRuling", "World"]

@@ -185,12 +185,37 @@ VOCABULARY: Final[dict[str, Fact]] = {
     "anomaly": Fact(
         str, lambda f: f.message.anomaly, "first flaw in the message's form"
     ),
-    "source_country": Fact(
-        str, lambda f: f.origin.country, "country of the source address"
+    "request_uri": Fact(str, lambda f: f.message.request_uri, "Request-URI, whole"),
+    "user_agent": Fact(
+        str, lambda f: f.message.field("user-agent"), "User-Agent, whole"
+    ),
+    "call_id": Fact(str, lambda f: f.message.call_id, "Call-ID, whole"),
+    "cseq_number": Fact(
+        int, lambda f: _number(f.message.cseq[0]), "sequence number of CSeq"
+    ),
+    "max_forwards": Fact(
+        int, lambda f: _number(f.message.field("max-forwards")), "Max-Forwards"
     ),
     "source_home": Fact(
         bool, lambda f: f.origin.home, "registrations may come from the source"
     ),
+    "source_country": Fact(
+        str, lambda f: f.origin.country, "country of the source address"
+    ),
+    "via_host": Fact(str, _via(lambda v: v.host), "top Via: host"),
+    "via_branch": Fact(str, _via(lambda v: v.branch), "top Via: branch"),
+    "from_display": Fact(str, _of("from", lambda a: a.display), "From: display name"),
+    "from_user": Fact(str, _of("from", lambda a: a.uri.user), "From: user"),
+    "from_host": Fact(str, _of("from", lambda a: a.uri.host), "From: host"),
+    "from_tag": Fact(str, _of("from", lambda a: a.tag), "From: tag"),
+    "from_tag_spells_user": Fact(
+        bool, _tag_spells_user, "the From tag begins with the user, as hex text"
+    ),
+    "to_display": Fact(str, _of("to", lambda a: a.display), "To: display name"),
+    "to_user": Fact(str, _of("to", lambda a: a.uri.user), "To: user"),
+    "to_host": Fact(str, _of("to", lambda a: a.uri.host), "To: host"),
+    "contact_user": Fact(str, _contact(lambda a: a.uri.user), "first Contact: user"),
+    "contact_host": Fact(str, _contact(lambda a: a.uri.host), "first Contact: host"),
     "contact_abroad": Fact(
         bool,
         lambda f: any(_abroad(f, contact.uri.host) for contact in f.contacts),
@@ -221,29 +246,5 @@ VOCABULARY: Final[dict[str, Fact]] = {
         _ruled(lambda reading, ruling: reading.number),
         "number dialled: E.164 digits abroad, national form at home",
     ),
-    "request_uri": Fact(str, lambda f: f.message.request_uri, "Request-URI, whole"),
-    "user_agent": Fact(
-        str, lambda f: f.message.field("user-agent"), "User-Agent, whole"
-    ),
-    "call_id": Fact(str, lambda f: f.message.call_id, "Call-ID, whole"),
-    "cseq_number": Fact(
-        int, lambda f: _number(f.message.cseq[0]), "sequence number of CSeq"
-    ),
-    "max_forwards": Fact(
-        int, lambda f: _number(f.message.field("max-forwards")), "Max-Forwards"
-    ),
-    "from_display": Fact(str, _of("from", lambda a: a.display), "From: display name"),
-    "from_user": Fact(str, _of("from", lambda a: a.uri.user), "From: user"),
-    "from_host": Fact(str, _of("from", lambda a: a.uri.host), "From: host"),
-    "from_tag": Fact(str, _of("from", lambda a: a.tag), "From: tag"),
-    "from_tag_spells_user": Fact(
-        bool, _tag_spells_user, "the From tag begins with the user, as hex text"
-    ),
-    "to_display": Fact(str, _of("to", lambda a: a.display), "To: display name"),
-    "to_user": Fact(str, _of("to", lambda a: a.uri.user), "To: user"),
-    "to_host": Fact(str, _of("to", lambda a: a.uri.host), "To: host"),
-    "contact_user": Fact(str, _contact(lambda a: a.uri.user), "first Contact: user"),
-    "contact_host": Fact(str, _contact(lambda a: a.uri.host), "first Contact: host"),
-    "via_host": Fact(str, _via(lambda v: v.host), "top Via: host"),
-    "via_branch": Fact(str, _via(lambda v: v.branch), "top Via: branch"),
 }
+"""All facts, the cheapest first: rules are held against a message in this order."""

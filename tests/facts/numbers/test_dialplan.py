@@ -198,6 +198,13 @@ def test_special_numbers_may_be_added_but_stay_special(dests: Destinations) -> N
     assert reader.read_dialled("1417").kind == "special"
 
 
+def test_a_prefix_of_one_digit(dests: Destinations) -> None:
+    table = changed(prefixes=[{"name": "line", "codes": ["7"]}])
+    reader = NumberReader(Dialplan.from_table(table, "jp.toml"), dests)
+    reading = reader.read_dialled("7-0312345678")
+    assert (reading.number, reading.steps) == ("0312345678", ("line 7",))
+
+
 def test_longest_prefix_at_the_limit() -> None:
     code = "00" + "3" * (MAX_PREFIX - 2)
     plan = Dialplan.from_table(changed(carriers={"codes": {code: "x"}}), "jp.toml")

@@ -8,7 +8,7 @@ what the operator allows.
 from typing import NamedTuple
 
 from ringfence.errors import BundleError
-from ringfence.facts.numbers.forms import lengths_by_start
+from ringfence.facts.numbers.forms import lengths_by_start, probes
 
 COLUMNS = ("code", "iso2", "kind", "tier", "name_en", "name_ja", "source")
 """The header of the list. `source` is for people; nothing here reads it."""
@@ -87,7 +87,7 @@ class Destinations:
 
     def find(self, number: str) -> Destination | None:
         """Give the row with the longest code that `number` (no `+`) starts with."""
-        for length in self._lengths.get(number[:2]) or (1,):
+        for length in probes(self._lengths, number):
             row = self._by_code.get(number[:length])
             if row is not None:
                 return row

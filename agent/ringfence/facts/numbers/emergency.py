@@ -40,7 +40,7 @@ board (171), child welfare (189), doctor's advice (#7119), police advice (#9110)
 class BuiltIn:
     """The numbers of one country that always pass."""
 
-    __slots__ = ("_exact", "_forms", "_longest", "_written", "emergency", "ends")
+    __slots__ = ("_exact", "_forms", "_written", "emergency", "ends", "longest")
 
     def __init__(self, country: str) -> None:
         """Collect what is built in for an ISO 3166 country code."""
@@ -55,14 +55,12 @@ class BuiltIn:
             form = parse_form(text)
             self._forms.add(form, ("special", detail))
             self._written.append(form)
-        self._longest = max(len(form.places) for form in self._written)
+        self.longest = max(len(form.places) for form in self._written)
         self.ends = frozenset(number[-2:] for number in self.emergency)
         """Last digits of emergency numbers: most numbers are told apart by them."""
 
     def find(self, digits: str) -> tuple[str, str] | None:
         """Give (kind, detail) of a whole number, or None."""
-        if len(digits) > self._longest:
-            return None
         return self._exact.get(digits) or self._forms.find(digits)
 
     def taken_by(self, form: Form) -> str:

@@ -130,9 +130,7 @@ class FormTable(Generic[T]):
         size = len(digits)
         if size > self.longest:
             return None
-        probes = self._lengths
-        lengths = probes.get(digits[:2]) or probes.get(digits[:1]) or probes.get("")
-        for length in lengths or ():
+        for length in probes(self._lengths, digits):
             for shortest, longest, tail, value in self._by_start.get(
                 digits[:length], ()
             ):
@@ -158,6 +156,11 @@ def lengths_by_start(starts: Iterable[str]) -> dict[str, tuple[int, ...]]:
         for shorter in {key[:-1], ""} - {key}:
             lengths |= out.get(shorter, set())
     return {key: tuple(sorted(sizes, reverse=True)) for key, sizes in out.items()}
+
+
+def probes(lengths: dict[str, tuple[int, ...]], digits: str) -> tuple[int, ...]:
+    """Give the lengths of start to probe for a number, longest first."""
+    return lengths.get(digits[:2]) or lengths.get(digits[:1]) or lengths.get("") or ()
 
 
 _Tail = tuple[tuple[int, str], ...]

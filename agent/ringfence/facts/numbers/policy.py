@@ -71,6 +71,8 @@ class NumberPolicy:
         if problems:
             raise ConfigError(problems)
         self.profile = profile
+        self.only_logs = profile == "watch"
+        """Judge and log: what is listed is not stopped."""
         self._allow = _Prefixes(allow)
         self._block = _Prefixes(block)
 
@@ -114,9 +116,6 @@ class NumberPolicy:
         if self.profile == "home":
             return Ruling("listed", "block", f"profile home: {where} is not allowed")
         if reading.tier == "block":
-            if self.profile == "watch":
-                why = f"profile watch: {where} is listed and only logged"
-                return Ruling("unlisted", "bundle", why)
             return Ruling("listed", "bundle", f"{where} is on the block list")
         if reading.tier == "watch":
             return Ruling("unlisted", "bundle", f"{where} is on the watch list")

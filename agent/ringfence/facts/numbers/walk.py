@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 from ringfence.facts.numbers.destinations import Destination, Destinations
 from ringfence.facts.numbers.dialplan import Dialplan, Number
+from ringfence.facts.numbers.forms import probes
 from ringfence.facts.numbers.reading import (
     DOMESTIC,
     EXTENSION,
@@ -93,6 +94,11 @@ class Walker:
         # Where the trunk takes 00 for abroad it does not take 00XY for a carrier.
         self._carrier_rank = YIELDING if "00" in self._idd else HOME
         self._shared = destinations.shares(plan.code)
+        # Most places of a walk need none of the lookups that these two rule out.
+        self._prefixed = plan.prefix_lengths.keys() | plan.unlisted_lengths.keys()
+        self._short = max(
+            plan.builtin.longest, plan.local.longest, plan.special.longest
+        )
 
     def quick(self, digits: str) -> Reading | None:
         """Give the reading of a national number that nothing can outweigh, or None."""
@@ -162,7 +168,7 @@ class Walker:
                 self._walk_global(place, found, todo)
                 continue
             if mode <= DIALLED:
-                built_in = find_built_in(rest)
+                built_in = find_built_in(rest) if len(rest) <= self._short else None
                 if built_in:
                     kind, detail = built_in
                     reading = Reading(kind, rest, plan.country, None, steps, detail)
@@ -173,8 +179,12 @@ class Walker:
                         if rest.startswith(line):
                             step = (f"outside line {line}",)
                             todo.append((rest[len(line) :], DIALLED, step))
-                self._walk_prefixes(place, todo)
-                self._walk_local(place, found, todo)
+                if rest[:2] in self._prefixed or rest[:1] in self._prefixed:
+                    self._walk_prefixes(place, todo)
+                if len(rest) <= self._short:
+                    self._walk_local(place, found)
+                elif rest.startswith(plan.code) and len(rest) >= plan.bare:
+                    self._walk_home_code(place, found, todo)
             number = plan.domestic.find(rest)
             if number is not None and not (number.yields and mode >= CARRIER):
                 found.append(self._national(place, number))
@@ -188,12 +198,12 @@ class Walker:
         """Take off a prefix or carrier code of the plan."""
         plan = self.plan
         rest, _, steps = place
-        for length in plan.prefix_lengths.get(rest[:2], ()):
+        for length in probes(plan.prefix_lengths, rest):
             prefix = plan.prefixes.get(rest[:length])
             if prefix and rest.startswith(prefix.before, length):
                 mode = CARRIER if prefix.carrier else DIALLED
                 todo.append((rest[length:], mode, (*steps, prefix.step)))
-        for length in plan.unlisted_lengths.get(rest[:2], ()):
+        for length in probes(plan.unlisted_lengths, rest):
             code = plan.unlisted.get(rest[:length], 0)
             for end in range(code, code + plan.added + 1) if code else ():
                 if rest.startswith("0", end) and rest[:end] not in plan.prefixes:
@@ -213,8 +223,8 @@ class Walker:
             return Ranked(YIELDING, reading)
         return Ranked(self._carrier_rank if mode == CARRIER else HOME, reading)
 
-    def _walk_local(self, place: Place, found: list[Ranked], todo: list[Place]) -> None:
-        """See whether what is left is a number without area code, or with `81`."""
+    def _walk_local(self, place: Place, found: list[Ranked]) -> None:
+        """See whether what is left is a number without area code, or a special one."""
         plan = self.plan
         rest, _, steps = place
         local = plan.local.find(rest)
@@ -229,8 +239,6 @@ class Walker:
             detail = special.detail
             reading = Reading(SPECIAL, rest, plan.country, None, steps, detail)
             found.append(Ranked(HOME, reading))
-        if rest.startswith(plan.code) and len(rest) >= plan.bare:
-            self._walk_home_code(place, found, todo)
 
     def _walk_global(
         self, place: Place, found: list[Ranked], todo: list[Place]
