@@ -7,8 +7,10 @@ when it runs: the agent on the router must not pay for what only replay uses.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,8 +172,10 @@ def main(argv: list[str] | None = None) -> int:
         command.options(sub)
         sub.set_defaults(run=command.run)
     args = parser.parse_args(argv)
+    _take_any_bytes()
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
     except ConfigError as error:
         for problem in error.problems:
             _complain(problem)
@@ -180,9 +184,19 @@ def main(argv: list[str] | None = None) -> int:
         _complain(str(error))
         return error.exit_code
     except BrokenPipeError:
-        # `replay | head`: nobody reads any more, which is no error of ours.
-        sys.stderr.close()
+        # `replay | head`: nobody reads any more, which is no error of ours. What is
+        # still buffered must go somewhere when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return code
+
+
+def _take_any_bytes() -> None:
+    """Let no command end over bytes that are not UTF-8, as in a file's name."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _complain(text: str) -> None:

@@ -157,8 +157,10 @@ class Daemon:
             ruling = finding.ruling
             if ruling.verdict is Verdict.ACCEPT and ruling.would is None:
                 continue
-            full = self._config.log_full_numbers
-            self._log.decision(now, report.message_record(finding, full_numbers=full))
+            if self._log.admits(now):
+                full = self._config.log_full_numbers
+                record = report.message_record(finding, full_numbers=full)
+                self._log.event("decision", now, **record)
 
     def _internal_error(self, error: Exception) -> None:
         self._internal_errors += 1

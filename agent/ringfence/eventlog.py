@@ -37,20 +37,24 @@ class EventLog:
         self._rate = float(max_per_second)
 
     def event(self, kind: str, now: Instant, **fields: object) -> None:
-        """Write one event that is always wanted: ready, reload, notice, counters."""
+        """Write one event: ready, reload, notice, counters, an admitted decision."""
         self._write({"type": kind, "time": round(now.wall, 6), **fields})
 
-    def decision(self, now: Instant, record: dict[str, object]) -> None:
-        """Write a decision, unless there were too many in the last second."""
+    def admits(self, now: Instant) -> bool:
+        """Tell whether one more decision may be written; counts it if not.
+
+        Asked before the record is made: under a flood making records would cost
+        more than judging.
+        """
         elapsed = now.mono - self._filled
         if elapsed > 0:
             self._tokens = min(self._rate, self._tokens + elapsed * self._rate)
             self._filled = now.mono
         if self._tokens < 1:
             self.suppressed += 1
-            return
+            return False
         self._tokens -= 1
-        self._write({"type": "decision", "time": round(now.wall, 6), **record})
+        return True
 
     def _write(self, event: dict[str, object]) -> None:
         line = json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -114,6 +114,7 @@ def replay_file(
         broken = error
     finally:
         progress.done()
+        capture.close()
     if jsonl:
         summary = report.summary_record(engine.counters)
         _line(out, {"type": "summary", "file": str(path), **summary})

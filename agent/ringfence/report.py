@@ -4,6 +4,7 @@ Knows CONTRACT.md's key names. Both shells use it, so that a log line and a repl
 line of one message say the same.
 """
 
+import re
 import socket
 from typing import Final
 
@@ -30,16 +31,36 @@ def address_text(address: bytes) -> str:
     return socket.inet_ntop(family, address)
 
 
-def mask_number(text: str) -> str:
-    """Hide the last digits of what may be a telephone number.
+_PIECE: Final = re.compile(
+    # A digit, also percent-encoded (nested too); another escape; what parts numbers.
+    r"(?P<digit>%(?:25)*3[0-9]|\d)|%[0-9A-Fa-f]{2}|(?P<border>[A-Za-z;,=?])|."
+)
 
-    Separators and escapes stay where they are; short extensions are left alone.
+
+def mask_number(text: str) -> str:
+    """Hide the last digits of what may be telephone numbers.
+
+    Separators stay where they are, short extensions are left alone. Letters,
+    parameters and pauses set one number apart from the next.
     """
-    places = [at for at, char in enumerate(text) if char.isdigit()]
-    if len(places) < _LONG:
-        return text
-    hidden = set(places[-MASKED_DIGITS:])
-    return "".join("x" if at in hidden else char for at, char in enumerate(text))
+    numbers: list[list[re.Match[str]]] = [[]]
+    for piece in _PIECE.finditer(text):
+        if piece["digit"]:
+            numbers[-1].append(piece)
+        elif piece["border"]:
+            numbers.append([])
+    hidden = [
+        digit
+        for digits in numbers
+        if len(digits) >= _LONG
+        for digit in digits[-MASKED_DIGITS:]
+    ]
+    shown: list[str] = []
+    at = 0
+    for digit in hidden:
+        shown += text[at : digit.start()], "x"
+        at = digit.end()
+    return "".join([*shown, text[at:]])
 
 
 def mask_uri(text: str) -> str:
@@ -47,7 +68,10 @@ def mask_uri(text: str) -> str:
     user, at, host = text.partition("@")
     if at:
         return mask_number(user) + at + host
-    return text if text[:4].lower() in ("sip:", "sips") else mask_number(text)
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() in ("sip", "sips") and ("." in rest or "[" in rest):
+        return text  # an address or a domain, not a number without a host
+    return mask_number(text)
 
 
 def message_record(finding: Finding, *, full_numbers: bool) -> Record:
@@ -86,7 +110,7 @@ def message_record(finding: Finding, *, full_numbers: bool) -> Record:
         "anomaly": message.anomaly,
     }
     if not full_numbers:
-        _mask(record, facts)
+        _mask(record)
     for key, value in record.items():
         if isinstance(value, str) and len(value) > MAX_TEXT:
             record[key] = value[:MAX_TEXT] + "…"
@@ -104,20 +128,30 @@ def _destination(facts: Facts) -> Record | None:
     }
 
 
-def _mask(record: Record, facts: Facts) -> None:
-    for key in ("from_user", "to_user", "auth_user"):
-        value = record[key]
-        if isinstance(value, str):
-            record[key] = mask_number(value)
-    uri = record["uri"]
-    if isinstance(uri, str):
-        record["uri"] = mask_uri(uri)
+_MASKS: Final = {
+    "uri": mask_uri,
+    "from_user": mask_number,
+    "to_user": mask_number,
+    "auth_user": mask_number,
+}
+
+
+def _mask(record: Record) -> None:
+    """Mask numbers wherever a record has them, its reason included."""
+    masked: dict[str, str] = {}
+    for key, mask in _MASKS.items():
+        text = record[key]
+        if isinstance(text, str):
+            record[key] = masked[text] = mask(text)
     destination = record["destination"]
     if isinstance(destination, dict):
         number = str(destination["number"])
-        masked = destination["number"] = mask_number(number)
-        if len(number) >= _LONG:
-            record["reason"] = str(record["reason"]).replace(number, masked)
+        destination["number"] = masked[number] = mask_number(number)
+    reason = str(record["reason"])
+    for text, hidden in masked.items():
+        if hidden != text:
+            reason = reason.replace(text, hidden)
+    record["reason"] = reason
 
 
 def summary_record(counters: Counters) -> Record:
@@ -144,8 +178,8 @@ HEADINGS: Final = (
 
 def text_row(frame: int, since_start: float, record: Record) -> str:
     """Return one line of the replay table."""
-    source = f"{record['src']}:{record['sport']}"
-    target = f"{record['dst']}:{record['dport']}"
+    source = _end(record["src"], record["sport"])
+    target = _end(record["dst"], record["dport"])
     message = record["method"] or record["status"]
     destination = record["destination"]
     called = record["to_user"]
@@ -160,6 +194,12 @@ def text_row(frame: int, since_start: float, record: Record) -> str:
     if record["would"] is not None:
         row += f" (monitor only; would {record['would']})"
     return _printable(row)
+
+
+def _end(address: object, port: object) -> str:
+    """Write address and port; RFC 3986 puts an IPv6 address in brackets."""
+    text = str(address)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
 
 
 def malformed_row(frame: int, since_start: float, decision: Decision) -> str:

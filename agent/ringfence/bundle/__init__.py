@@ -1,0 +1,1 @@
+"""Rules and tables from files: found, read, unpacked, mapped into memory."""

@@ -17,8 +17,12 @@ def read_text(path: Path) -> str:
     """Read a UTF-8 file; `BundleError` says which file and why not."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(
+            f"{path}: byte {error.start} is not UTF-8: expected text"
+        ) from error
 
 
 def read_toml(path: Path) -> dict[str, object]:
@@ -40,7 +44,12 @@ def load_rules(rules_dir: Path) -> RuleSet:
     if not paths:
         raise BundleError(f"{rules_dir}: holds no rule; expected *.toml files")
     for path in paths:
-        rule, found = compile_rule(read_toml(path), path.name)
+        try:
+            table = read_toml(path)
+        except BundleError as error:
+            problems.append(str(error))
+            continue
+        rule, found = compile_rule(table, path.name)
         problems += found
         if not found and rule.id != path.stem:
             problems.append(f"{path.name}: id = {rule.id!r}: expected {path.stem!r}")

@@ -1,8 +1,10 @@
 """`Config` and a folder of rules to the `Settings` that an engine runs on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from ringfence.bundle.embedded import (
     dialplan_names,
@@ -23,6 +25,8 @@ from ringfence.facts.country import CountryTable, NetworkSet
 from ringfence.facts.numbers import NumberPolicy, NumberReader
 from ringfence.facts.world import INSIDE_ALWAYS
 from ringfence.rules import RuleSet
+
+T = TypeVar("T")
 
 
 def assemble(
@@ -47,15 +51,16 @@ def assemble(
             f'numbers.dialplan = "{config.numbers_dialplan}": '
             f"expected one of {', '.join(names)}"
         )
-    if problems:
+    countries = _attempt(problems, lambda: _countries(config, folder))
+    networks = _attempt(problems, lambda: _inside(config, inside))
+    numbers = _attempt(problems, lambda: _numbers(config))
+    if countries is None or networks is None or numbers is None or problems:
         raise ConfigError(problems)
 
     world = World(
-        countries=_countries(config, folder),
+        countries=countries,
         home=config.origin_home,
-        inside=NetworkSet.parse(
-            [*INSIDE_ALWAYS, *config.network_inside, *inside], "network.inside"
-        ),
+        inside=networks,
         reader=NumberReader(
             load_dialplan(folder, config.numbers_dialplan),
             load_destinations(folder),
@@ -63,11 +68,7 @@ def assemble(
             idd=config.numbers_idd,
             area_code=config.numbers_area_code,
         ),
-        numbers=NumberPolicy(
-            profile=config.numbers_profile,
-            allow=config.numbers_allow,
-            block=config.numbers_block,
-        ),
+        numbers=numbers,
         allow_networks=config.origin_allow.networks,
         allow_countries=config.origin_allow.countries,
         block_networks=config.origin_block.networks,
@@ -83,6 +84,30 @@ def assemble(
         ),
         sip_ports=config.network_sip_ports,
         monitor=config.mode == "monitor",
+    )
+
+
+def _attempt(problems: list[str], make: Callable[[], T]) -> T | None:
+    """Make one piece, or note why not and give None: all errors come at once."""
+    try:
+        return make()
+    except ConfigError as error:
+        problems += error.problems
+        return None
+
+
+def _inside(config: Config, more: tuple[str, ...]) -> NetworkSet:
+    always = NetworkSet.parse(INSIDE_ALWAYS, "always inside")
+    configured = NetworkSet.parse(config.network_inside, "network.inside")
+    added = NetworkSet.parse(more, "--inside")
+    return NetworkSet([*always.networks, *configured.networks, *added.networks])
+
+
+def _numbers(config: Config) -> NumberPolicy:
+    return NumberPolicy(
+        profile=config.numbers_profile,
+        allow=config.numbers_allow,
+        block=config.numbers_block,
     )
 
 

@@ -4,6 +4,7 @@ Each problem is one line, `file: path = value: expected …`; a misspelt key get
 suggestion. Nothing is applied in part: there is a whole `Config` or none.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,12 +25,13 @@ def read_config(path: Path | None) -> Config:
 
     None means `DEFAULT_PATH` if it exists, else every default. Raises `ConfigError`.
     """
-    if path is None:
-        if not DEFAULT_PATH.exists():
-            return parse_config("", "built-in defaults")
-        path = DEFAULT_PATH
+    wanted, path = path is not None, path or DEFAULT_PATH
     try:
         text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        if not wanted:
+            return parse_config("", "built-in defaults")
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
@@ -56,9 +58,7 @@ def parse_config(text: str, where: str) -> Config:
         except Unfit as unfit:
             problems.append(f"{path} = {_shown(value)}: expected {unfit}")
         except ConfigError as error:
-            problems += [
-                f"{path}: {problem.lstrip(': ')}" for problem in error.problems
-            ]
+            problems += [f"{path}{problem}" for problem in error.problems]
     if problems:
         raise ConfigError([f"{where}: {problem}" for problem in problems])
     return Config(rules=rules, **values)
@@ -85,13 +85,23 @@ def _leaves(
 
 
 def _unknown(path: str, value: object) -> str:
-    known = [*KEYS, *_TABLES]
-    close = get_close_matches(path, known, n=1, cutoff=0.6)
-    if not close:  # the right name in the wrong table is the commonest slip
-        last = path.rpartition(".")[2]
-        close = [key for key in known if key.rpartition(".")[2] == last][:1]
-    hint = f'; did you mean "{close[0]}"?' if close else ""
+    meant = _meant(path)
+    hint = f'; did you mean "{meant}"?' if meant else ""
     return f"{path} = {_shown(value)}: expected a known key{hint}"
+
+
+def _meant(path: str) -> str | None:
+    """Guess the key: its name in another table, or one of its own table like it."""
+    table, _, name = path.rpartition(".")
+    beside: dict[str, str] = {}
+    for known in [*KEYS, *_TABLES]:
+        its_table, _, its_name = known.rpartition(".")
+        if its_name == name:
+            return known
+        if its_table == table:
+            beside[its_name] = known
+    close = get_close_matches(name, beside, n=1)
+    return beside[close[0]] if close else None
 
 
 def _rule_modes(tree: object, problems: list[str]) -> dict[str, str]:
@@ -107,7 +117,7 @@ def _rule_modes(tree: object, problems: list[str]) -> dict[str, str]:
         for key, value in table.items():
             if key != "mode":
                 problems.append(
-                    f'{path}.{key} = {_shown(value)}: expected a known key; "mode"'
+                    f'{path}.{key} = {_shown(value)}: expected a known key: "mode"'
                 )
             elif value not in RULE_MODES:
                 options = ", ".join(f'"{mode}"' for mode in RULE_MODES)
@@ -120,5 +130,6 @@ def _rule_modes(tree: object, problems: list[str]) -> dict[str, str]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    """Write a value much as TOML does, for people; dates come as text."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -7,10 +7,14 @@ a new key needs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ringfence.decision import Verdict
+from ringfence.errors import ConfigError
 from ringfence.facts.country import ISO_COUNTRIES, NetworkSet
+from ringfence.facts.network import Network, parse_network
+
+T = TypeVar("T")
 
 MAX_PORTS: Final = 15
 """SIP ports at once: what one iptables multiport match holds."""
@@ -99,6 +103,22 @@ def _texts(value: Any, of_what: str) -> list[str]:
     return value
 
 
+def _each(value: Any, of_what: str, read: Callable[[str], T]) -> list[T]:
+    """Read every text of a list; raise `ConfigError` with all that do not fit."""
+    found: list[T] = []
+    problems: list[str] = []
+    for index, text in enumerate(_texts(value, of_what)):
+        try:
+            found.append(read(text))
+        except Unfit as unfit:
+            problems.append(f'[{index}] = "{text}": expected {unfit}')
+        except ConfigError as error:
+            problems += [f"[{index}]{problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
 def _interfaces(value: Any) -> tuple[str, ...]:
     if value == "auto":
         return ()
@@ -118,9 +138,8 @@ def _interfaces(value: Any) -> tuple[str, ...]:
 
 
 def _networks(value: Any) -> tuple[str, ...]:
-    texts = _texts(value, "networks such as 192.0.2.0/24")
-    NetworkSet.parse(texts, "")
-    return tuple(texts)
+    _each(value, "networks such as 192.0.2.0/24", lambda text: parse_network(text, ""))
+    return tuple(value)
 
 
 def _ports(value: Any) -> frozenset[int]:
@@ -137,24 +156,29 @@ def _ports(value: Any) -> frozenset[int]:
 def _country(code: str) -> str:
     if code.upper() in ISO_COUNTRIES:
         return code.upper()
-    raise Unfit(
-        f'two-letter country codes of ISO 3166 such as "JP"; "{code}" is not one'
-    )
+    raise Unfit('a two-letter country code of ISO 3166 such as "JP"')
 
 
 def _countries(value: Any) -> frozenset[str]:
-    codes = _texts(value, "country codes")
+    codes = _each(value, "country codes", _country)
     if not codes:
         raise Unfit("at least one country code; nobody could register otherwise")
-    return frozenset(_country(code) for code in codes)
+    return frozenset(codes)
+
+
+def _address(text: str) -> Network | str:
+    if "." in text or ":" in text:
+        return parse_network(text, "")
+    if len(text) == 2 and text.isalpha():
+        return _country(text)
+    raise Unfit("an address, a network or a country code")
 
 
 def _addresses(value: Any) -> Addresses:
-    texts = _texts(value, "addresses, networks or country codes")
-    codes = {text for text in texts if len(text) == 2 and text.isalpha()}
-    networks = [text for text in texts if text not in codes]
+    found = _each(value, "addresses, networks or country codes", _address)
     return Addresses(
-        NetworkSet.parse(networks, ""), frozenset(_country(code) for code in codes)
+        NetworkSet(item for item in found if isinstance(item, Network)),
+        frozenset(item for item in found if isinstance(item, str)),
     )
 
 
@@ -164,28 +188,34 @@ def _path(value: Any) -> str | None:
     raise Unfit("the path of a file")
 
 
+def _prefix(text: str) -> str:
+    digits = text.isascii() and text.isdigit()
+    if not digits or text[0] == "0" or len(text) > 15:
+        raise Unfit('a prefix of E.164 numbers without "+", such as "63" or "6327"')
+    return text
+
+
 def _prefixes(value: Any) -> tuple[str, ...]:
-    expected = 'prefixes of E.164 numbers without "+", such as "63" or "6327"'
-    texts = _texts(value, expected)
-    for text in texts:
-        digits = text.isascii() and text.isdigit()
-        if not digits or text[0] == "0" or len(text) > 15:
-            raise Unfit(f'a list of {expected}; "{text}" is not one')
-    return tuple(texts)
+    return tuple(_each(value, "prefixes of E.164 numbers", _prefix))
+
+
+def _few_digits(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        raise Unfit("one to five digits")
+    return text
 
 
 def _digits(value: Any) -> tuple[str, ...]:
-    texts = _texts(value, "digits")
-    for text in texts:
-        if not (text.isascii() and text.isdigit() and len(text) <= 6):
-            raise Unfit(f'a list of one to six digits each; "{text}" is not')
-    return tuple(texts)
+    return tuple(_each(value, "digits", _few_digits))
 
 
 def _area_code(value: Any) -> str:
-    if value == "" or (isinstance(value, str) and value.isdigit() and len(value) < 6):
-        return str(value)
-    raise Unfit('an area code such as "03", or ""')
+    if value == "":
+        return ""
+    try:
+        return _few_digits(value if isinstance(value, str) else "?")
+    except Unfit:
+        raise Unfit('an area code such as "03", or ""') from None
 
 
 def _name(value: Any) -> str:

@@ -1,8 +1,8 @@
 """Putting the ruleset into the kernel and taking it out again.
 
 Knows the programs `nft`, `iptables` and `ip6tables`; the texts come from `nft.py`.
-Every change is checked first and applied in one transaction, so that a failure
-leaves the kernel as it was.
+Each program applies its text in one transaction or not at all, and what one did is
+taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
 import shutil
@@ -25,7 +25,8 @@ class Control:
     def __init__(self) -> None:
         """Look for the programs; raises `KernelError` when nft is missing."""
         self._nft = _program("nft", "nftables")
-        self._found_tables: set[str] = set()
+        self._found: dict[str, frozenset[str]] = {}
+        """By family, the chains of the xtables table that were there before us."""
         self.native_queue = True
         """False once the kernel turned out to lack nft's queue statement."""
 
@@ -40,13 +41,9 @@ class Control:
         self.native_queue = native is None
         text = nft.render(plan, native_queue=self.native_queue)
         if native is not None:
-            refusal = self._try(text, check=True)
-            if refusal is not None:
-                raise KernelError(f"nft refuses the ruleset: {refusal}")
-            self._found_tables = self._tables() - {
-                f"{family} security"
-                for family, name in _FAMILIES.items()
-                if nft.is_left_over(_saved(name))
+            self._found = {
+                family: nft.chains_of_others(self._listing(family))
+                for family in _FAMILIES
             }
             try:
                 self._install_xtables(plan)
@@ -86,9 +83,9 @@ class Control:
         status, _, complaint = _call(arguments, text)
         return None if status == 0 else complaint
 
-    def _tables(self) -> set[str]:
-        _, output, _ = _call([self._nft, "list", "tables"], "")
-        return {line.removeprefix("table ").strip() for line in output.splitlines()}
+    def _listing(self, family: str) -> str:
+        """What nft sees in the table that iptables-nft works on; "" when not there."""
+        return _call([self._nft, "list", "table", family, "security"], "")[1]
 
     def _install_xtables(self, plan: Plan) -> None:
         for name in _FAMILIES.values():
@@ -103,17 +100,11 @@ class Control:
             text = nft.render_xtables_removal(_saved(name))
             if text:
                 _call([_restore(name), "--noflush"], text)
-            self._drop_bare(family, name, self._found_tables)
-
-    def _drop_bare(self, family: str, name: str, before: set[str]) -> None:
-        """Remove the table that iptables-nft made for us, if nothing else uses it."""
-        table = f"{family} security"
-        if (
-            table not in before
-            and table in self._tables()
-            and nft.is_bare(_saved(name))
-        ):
-            self._try(f"delete table {table}\n", check=False)
+            # iptables-nft made the table and its chains if nobody had before.
+            found = self._found.get(family, frozenset())
+            bare = nft.render_bare_removal(family, self._listing(family), found)
+            if bare:
+                self._try(bare, check=False)
 
 
 def _program(name: str, package: str) -> str:

@@ -189,20 +189,47 @@ def render_xtables_removal(present: str) -> str:
     return "\n".join(["*security", *jumps, f"-F {CHAIN}", f"-X {CHAIN}", "COMMIT", ""])
 
 
-def is_left_over(present: str) -> bool:
-    """Tell whether a table is one that a killed agent made: our chain and no other."""
-    others = [
-        line
-        for line in present.splitlines()
-        if (line.startswith("-A ") or (line.startswith(":") and " - " in line))
-        and CHAIN not in line
-    ]
-    return f":{CHAIN} " in present and not others
+def chains_of_others(listing: str) -> frozenset[str]:
+    """Name the chains of a table, as nft lists it, that are not there because of us.
 
-
-def is_bare(present: str) -> bool:
-    """Tell whether `iptables-save` output holds no rule and no chain of a user."""
-    return not any(
-        line.startswith("-A ") or (line.startswith(":") and " - " in line)
-        for line in present.splitlines()
+    A base chain with our jump and nothing else was made for a killed agent.
+    """
+    return frozenset(
+        name
+        for name, rules in _chains(listing).items()
+        if name != CHAIN
+        and not (len(rules) == 2 and rules[1].endswith(f" jump {CHAIN}"))
     )
+
+
+def render_bare_removal(family: str, listing: str, others: frozenset[str]) -> str:
+    """Return what removes the base chains that iptables-nft made for our jumps.
+
+    Only chains without a rule that accept go, and none of `others`; "" when there is
+    nothing to remove.
+    """
+    chains = _chains(listing)
+    bare = [
+        name
+        for name, rules in chains.items()
+        if len(rules) == 1 and "policy accept;" in rules[0] and name not in others
+    ]
+    if bare and len(bare) == len(chains):
+        return f"delete table {family} security\n"
+    return "".join(f"delete chain {family} security {name}\n" for name in bare)
+
+
+def _chains(listing: str) -> dict[str, list[str]]:
+    """Read chains off nft's listing of a table; a base chain's first line is its hook."""
+    chains: dict[str, list[str]] = {}
+    name = ""
+    for line in listing.splitlines():
+        words = line.split()
+        if words[:1] == ["chain"]:
+            name = words[1]
+            chains[name] = []
+        elif words == ["}"]:
+            name = ""
+        elif name and words:
+            chains[name].append(line.strip())
+    return chains

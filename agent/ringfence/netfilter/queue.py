@@ -20,7 +20,7 @@ import netfilterqueue
 from ringfence.errors import KernelError
 
 COPY_RANGE: Final = 0xFFFF
-"""Bytes of each packet to copy: all of the largest."""
+"""Bytes of each packet to copy; the kernel makes it 65,531, room for its attribute."""
 
 BATCH: Final = 64
 """Packets read before the caller gets a turn for its other descriptors."""

@@ -11,7 +11,14 @@ from typing import Final
 from ringfence.decision import Verdict
 from ringfence.facts import VOCABULARY, Facts
 from ringfence.facts.facts import Value
-from ringfence.rules.model import SEVERITIES, Docs, Predicate, Rule, Signature
+from ringfence.rules.model import (
+    SEVERITIES,
+    Docs,
+    Predicate,
+    Rule,
+    Signature,
+    Signatures,
+)
 
 _LOWER: Final = frozenset(string.ascii_lowercase)
 _SHAPES: Final = {
@@ -20,6 +27,8 @@ _SHAPES: Final = {
     "lower": _LOWER,
     "lower-alnum": _LOWER | frozenset(string.digits),
 }
+
+_PLACES: Final = {name: place for place, name in enumerate(VOCABULARY)}
 
 Test = Callable[[Value, Facts], bool]
 
@@ -53,6 +62,8 @@ COMPARISONS: Final[dict[str, tuple[type, type, Callable[..., Test]]]] = {
     "over": (int, int, lambda n: _int(lambda number: number > n)),
     "under": (int, int, lambda n: _int(lambda number: number < n)),
 }
+
+_KINDS: Final = {str: "a text", int: "a whole number", bool: "true or false"}
 
 _TOP = {"id", "rev", "severity", "judges", "match", "then", "docs"}
 _THEN = {"verdict", "reason"}
@@ -110,62 +121,97 @@ class _Reader:
             return self._comparison(name, fact.kind, wanted, path)
         options = wanted if isinstance(wanted, list) else [wanted]
         if not options or any(type(option) is not fact.kind for option in options):
-            self.problem(path, wanted, f"{fact.kind.__name__} or a list of them")
+            self.problem(path, wanted, f"{_KINDS[fact.kind]} or a list of them")
             return lambda facts: False
         if len(options) == 1:
-            only = options[0]
-            return lambda facts: facts.value(name) == only
-        several = frozenset(options)
-        return lambda facts: facts.value(name) in several
+            return _equal(name, options[0])
+        return _one_of(name, frozenset(options))
 
     def _comparison(
         self, name: str, kind: type, wanted: dict[str, object], path: str
     ) -> Predicate:
         tests: list[Test] = []
+        fitting = [c for c, spec in COMPARISONS.items() if spec[0] is kind]
+        if not wanted or not fitting:
+            expected = (
+                f"a comparison: {', '.join(fitting)}" if fitting else _KINDS[kind]
+            )
+            self.problem(path, wanted, expected)
+            return lambda facts: False
         for key, operand in wanted.items():
             known = COMPARISONS.get(key)
             if known is None or known[0] is not kind:
-                fitting = [c for c, spec in COMPARISONS.items() if spec[0] is kind]
                 self.problem(f"{path}.{key}", operand, "one of " + ", ".join(fitting))
             elif type(operand) is not known[1]:
-                self.problem(f"{path}.{key}", operand, known[1].__name__)
+                self.problem(f"{path}.{key}", operand, _KINDS[known[1]])
             elif key == "shape" and operand not in _SHAPES:
                 self.problem(f"{path}.{key}", operand, "one of " + ", ".join(_SHAPES))
             elif key == "same_as" and operand not in VOCABULARY:
                 self.problem(f"{path}.{key}", operand, "a fact of the vocabulary")
             else:
                 tests.append(known[2](operand))
-        if len(tests) == 1:
-            only = tests[0]
-            return lambda facts: only(facts.value(name), facts)
-        return lambda facts: all(test(facts.value(name), facts) for test in tests)
+        return _compared(name, tests)
 
-    def alternatives(self, value: object) -> tuple[Signature, ...]:
+    def predicates(
+        self, wanted: Mapping[str, object], path: str
+    ) -> tuple[Predicate, ...]:
+        """Compile `fact = value` lines, the cheapest fact first."""
+        return tuple(
+            self.predicate(name, wanted[name], f"{path}.{name}")
+            for name in sorted(wanted, key=_cost)
+        )
+
+    def alternatives(self, value: object) -> Signatures:
         """Compile `[[match.any]]`: tables of which one must hold whole."""
         if not isinstance(value, list) or not value:
             self.problem("match.any", value, "one table or more")
-            return ()
+            return Signatures()
         found: list[Signature] = []
         for number, table in enumerate(value, 1):
             path = f"match.any[{number}]"
             if not isinstance(table, dict):
                 self.problem(path, table, "a table")
                 continue
-            name = str(table.get("name", ""))
-            parts = [
-                self.predicate(key, wanted, f"{path}.{key}")
-                for key, wanted in table.items()
-                if key != "name"
-            ]
-            if not parts:
+            name = self.text(table, "name", f"{path}.name")
+            facts = {key: value for key, value in table.items() if key != "name"}
+            if not facts:
                 self.problem(path, table, "at least one fact")
-            found.append((name, _all(tuple(parts))))
-        return tuple(found)
+            predicate = _all(self.predicates(facts, path))
+            first = min(facts, key=_cost, default="")
+            exact = facts.get(first)
+            if isinstance(exact, str | int) and not isinstance(exact, bool):
+                found.append(Signature(name, predicate, first, exact))
+            else:
+                found.append(Signature(name, predicate))
+        return Signatures(found)
+
+
+def _cost(name: str) -> int:
+    return _PLACES.get(name, 0)
+
+
+def _equal(name: str, wanted: object) -> Predicate:
+    return lambda facts: facts.value(name) == wanted
+
+
+def _one_of(name: str, wanted: frozenset[object]) -> Predicate:
+    return lambda facts: facts.value(name) in wanted
+
+
+def _compared(name: str, tests: list[Test]) -> Predicate:
+    if len(tests) == 1:
+        only = tests[0]
+        return lambda facts: only(facts.value(name), facts)
+    return lambda facts: all(test(facts.value(name), facts) for test in tests)
 
 
 def _all(parts: tuple[Predicate, ...]) -> Predicate:
+    """Chain predicates; the usual numbers of them without a loop for each message."""
     if len(parts) == 1:
         return parts[0]
+    if len(parts) == 2:
+        first, second = parts
+        return lambda facts: first(facts) and second(facts)
     return lambda facts: all(part(facts) for part in parts)
 
 
@@ -192,13 +238,15 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     if any(type(m) is not str or m != m.upper() or not m for m in methods):
         reader.problem("match.method", method, "method names in capitals")
         methods = []
-    all_of = tuple(
-        reader.predicate(name, wanted, f"match.{name}")
-        for name, wanted in match.items()
-        if name not in ("on", "method", "any")
+    elif methods and on == "response":
+        reader.problem("match.method", method, 'nothing, since responses have "status"')
+    reserved = ("on", "method", "any")
+    all_of = reader.predicates(
+        {name: wanted for name, wanted in match.items() if name not in reserved},
+        "match",
     )
-    any_of = reader.alternatives(match["any"]) if "any" in match else ()
-    if not all_of and not any_of:
+    any_of = reader.alternatives(match["any"]) if "any" in match else Signatures()
+    if not all_of and "any" not in match:
         reader.problem("match", match, "at least one fact besides on and method")
 
     then = reader.table(table, "then")

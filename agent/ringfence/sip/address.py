@@ -1,16 +1,28 @@
 """Header field values that hold addresses: From, To, Contact, Via.
 
-Knows name-addr and addr-spec (RFC 3261 section 25.1), comma-separated lists with
-quoted strings, and Via (section 20.42). Lenient like its callers: whatever a value
-holds, something is returned, and no input costs more than one pass.
+Knows name-addr and addr-spec (RFC 3261 section 25.1), lists and parameters with
+quoted strings in them, and Via (section 20.42). Lenient like its callers: whatever a
+value holds, something is returned, and no input costs more than one pass.
 """
 
+import re
 from typing import Final, NamedTuple
 
-from ringfence.sip.uri import Uri, parse_uri
+from ringfence.sip.uri import Uri, parse_uri, split_host
 
 MAX_VALUES: Final = 32
-"""Values read of one list field; a REGISTER with more bindings is not a phone's."""
+"""Values read of one header field line; a REGISTER with more bindings, or a message
+that went through more proxies, is not a phone's."""
+
+MAX_PARAMS: Final = 32
+"""Parameters of one value that are looked at; phones send fewer than ten."""
+
+# RFC 3261 section 25.1: quoted-pair  =  "\" (%x00-09 / %x0B-0C / %x0E-7F)
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_QUOTE_OR_COMMA = re.compile('[",]')
+_QUOTE_BRACKET_OR_COMMA = re.compile('[",<]')
+_QUOTE_OR_SEMICOLON = re.compile('[";]')
+_QUOTE_OR_BRACKET = re.compile('["<]')
 
 
 class NameAddr(NamedTuple):
@@ -33,6 +45,7 @@ class Via(NamedTuple):
     """One Via value: `SIP/2.0/UDP host:port;params`."""
 
     transport: str
+    """Upper case; "" when the value has another shape."""
     host: str
     """Lower case, brackets of an IPv6 literal removed."""
     params: str
@@ -45,11 +58,28 @@ class Via(NamedTuple):
 
 def param(params: str, name: str) -> str:
     """Return the value of one `;name=value` parameter, or ""."""
-    for part in params.split(";"):
+    if '"' in params:
+        parts = _split(params, _QUOTE_OR_SEMICOLON, MAX_PARAMS + 1)
+    else:
+        parts = params.split(";", MAX_PARAMS + 1)[: MAX_PARAMS + 1]
+    for part in parts:
         key, _, value = part.partition("=")
         if key.strip().lower() == name:
-            return value.strip().strip('"')
+            return unquote(value)
     return ""
+
+
+def unquote(text: str) -> str:
+    """Strip a token, or undo the quotes and escapes of a quoted-string."""
+    text = text.strip()
+    if text[:1] != '"':
+        return text
+    end = _closing_quote(text, 1)
+    return _unescape(text[1:] if end < 0 else text[1:end])
+
+
+def _unescape(text: str) -> str:
+    return _QUOTED_PAIR.sub(r"\1", text) if "\\" in text else text
 
 
 def _closing_quote(text: str, start: int) -> int:
@@ -67,6 +97,27 @@ def _closing_quote(text: str, start: int) -> int:
         at += 1
 
 
+def _split(text: str, marks: re.Pattern[str], most: int) -> list[str]:
+    """Split at a mark outside quotes and angle brackets; give the first `most`."""
+    found: list[str] = []
+    start = at = 0
+    while mark := marks.search(text, at):
+        at = mark.end()
+        if mark[0] == '"':
+            at = _closing_quote(text, at) + 1
+        elif mark[0] == "<":
+            at = text.find(">", at) + 1
+        else:
+            found.append(text[start : at - 1])
+            start = at
+            if len(found) == most:
+                return found
+        if at == 0:  # no end in sight: the rest is one piece
+            break
+    found.append(text[start:])
+    return found
+
+
 def parse_name_addr(text: str) -> NameAddr:
     """Read a From-, To- or Contact-like value; see `NameAddr`.
 
@@ -75,20 +126,31 @@ def parse_name_addr(text: str) -> NameAddr:
     """
     text = text.strip()
     display = ""
+    start = 0
     if text[:1] == '"':
-        end = _closing_quote(text, 1)
-        if end > 0:
-            display = text[1:end].replace('\\"', '"')
-            text = text[end + 1 :].lstrip()
-    opening = text.find("<")
+        start = _closing_quote(text, 1) + 1
+        display = _unescape(text[1 : start - 1]) if start else ""
+    opening = text.find("<", start)
+    if opening >= 0 and text.find('"', start, opening) >= 0:
+        opening = _opening_bracket(text, start)
     if opening >= 0:
-        if not display:
-            display = text[:opening].strip()
+        display = display or unquote(text[start:opening])
         inside, _, params = text[opening + 1 :].partition(">")
         inside = inside.strip()
         return NameAddr(display, parse_uri(inside), inside, params.strip())
-    uri_text, semicolon, params = _split_bare(text)
+    uri_text, semicolon, params = _split_bare(text[start:].lstrip())
     return NameAddr(display, parse_uri(uri_text), uri_text, semicolon + params)
+
+
+def _opening_bracket(text: str, start: int) -> int:
+    """Index of the first `<` from `start` on that is not inside quotes, or -1."""
+    while mark := _QUOTE_OR_BRACKET.search(text, start):
+        if mark[0] == "<":
+            return mark.start()
+        start = _closing_quote(text, mark.end()) + 1
+        if start == 0:  # a quote that never ends quotes nothing
+            return text.find("<", mark.end())
+    return -1
 
 
 def _split_bare(text: str) -> tuple[str, str, str]:
@@ -97,10 +159,10 @@ def _split_bare(text: str) -> tuple[str, str, str]:
     A `;` before the `@` belongs to the user part (RFC 4475 section 3.1.1.13).
     """
     at = text.find("@")
-    semicolon = text.find(";", at + 1 if at >= 0 else 0)
+    semicolon = text.find(";", at + 1)
     if semicolon < 0:
-        return text.strip(), "", ""
-    return text[:semicolon].strip(), ";", text[semicolon + 1 :]
+        return text, "", ""
+    return text[:semicolon].rstrip(), ";", text[semicolon + 1 :]
 
 
 def split_values(text: str) -> list[str]:
@@ -108,38 +170,33 @@ def split_values(text: str) -> list[str]:
     if "," not in text:
         text = text.strip()
         return [text] if text else []
-    found: list[str] = []
-    start = at = 0
-    size = len(text)
-    while at < size and len(found) < MAX_VALUES:
-        char = text[at]
-        if char == '"':
-            end = _closing_quote(text, at + 1)
-            at = size if end < 0 else end + 1
-        elif char == "<":
-            end = text.find(">", at)
-            at = size if end < 0 else end + 1
-        elif char == ",":
-            found.append(text[start:at].strip())
-            at += 1
-            start = at
-        else:
-            at += 1
-    if len(found) < MAX_VALUES:
-        found.append(text[start:].strip())
-    return [value for value in found if value]
+    values = _split(text, _QUOTE_BRACKET_OR_COMMA, MAX_VALUES)
+    return [value for value in map(str.strip, values) if value]
 
 
 def parse_via(text: str) -> Via:
-    """Read one Via value; white space may stand around every part of it."""
+    """Read one Via value; white space may stand around every part of it.
+
+    RFC 3261 section 25.1: via-parm = sent-protocol LWS sent-by *( SEMI via-params ),
+    sent-protocol = protocol-name SLASH protocol-version SLASH transport.
+    """
     head, semicolon, params = text.partition(";")
-    protocol, _, sent_by = head.strip().rpartition(" ")
-    if sent_by.startswith(":"):  # "host :5060": the port got parted from its host
-        protocol, _, host = protocol.rstrip().rpartition(" ")
-        sent_by = host + sent_by
-    transport = protocol.rpartition("/")[2].strip().upper()
-    if sent_by.startswith("["):
-        host = sent_by[1:].partition("]")[0]
-    else:
-        host = sent_by.partition(":")[0]
-    return Via(transport, host.strip().lower(), semicolon + params)
+    words = head.split("/", 2)[-1].split(None, 1)
+    transport = words[0].upper() if len(words) == 2 else ""
+    host = split_host(words[-1])[0] if words else ""
+    return Via(transport, host, semicolon + params)
+
+
+def credential(text: str, name: str) -> str | None:
+    """Return one parameter of credentials such as `Digest username="…", …`.
+
+    RFC 7616 section 3.4. None when there is no such parameter.
+    """
+    scheme, _, params = text.strip().partition(" ")
+    if "=" in scheme:  # no scheme at all
+        params = text
+    for part in _split(params, _QUOTE_OR_COMMA, MAX_PARAMS):
+        key, equals, value = part.partition("=")
+        if equals and key.strip().lower() == name:
+            return unquote(value)
+    return None

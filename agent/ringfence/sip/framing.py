@@ -2,15 +2,30 @@
 
 On TCP a message ends where its Content-Length says; without one the body is taken as
 empty. Knows nothing of TCP: it is given bytes in order and says how many it used.
+
+Receivers differ in what they do with bytes that are no message: pjsip and chan_sip
+go on behind the next blank line, others close. So whatever stands in a stream, the
+next line that is a SIP start-line is read, and no bytes hide those behind them.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from ringfence.errors import Malformed
-from ringfence.sip.message import MAX_HEAD, Message, looks_like_sip
+from ringfence.sip.message import Message
+from ringfence.sip.startline import (
+    BEGINS,
+    BLANKS,
+    MAX_HEAD,
+    first_line,
+    looks_like_sip,
+)
 
 MAX_BODY: Final = 32_768
 """Body bytes waited for before a message is judged; a larger body is passed over."""
+
+_BLANK = re.compile(b"[%s]*" % re.escape(BLANKS))
+_NEXT_LINE = re.compile(b"[\r\n][ \t]{0,64}(?=%s)" % BEGINS)
 
 
 class Framed(NamedTuple):
@@ -23,43 +38,80 @@ class Framed(NamedTuple):
     """Body bytes still to come that nobody needs."""
 
 
-def next_message(data: bytes | bytearray) -> Framed:
-    """Read the message that `data` begins with.
+def next_message(data: bytes | bytearray, *, cut: bool = False) -> Framed:
+    """Read the first message in `data`.
 
-    `message` is None while it is incomplete. Raises `Malformed`:
-    `sip.not-sip` when the first line is no SIP start-line, `sip.head-too-long` when
-    no blank line comes within `MAX_HEAD`, `sip.start-line` and its like when the
-    head cannot be read.
+    `message` is None while it is incomplete, or when there is none. `cut` says that
+    what followed `data` is lost: a message whose head is there is not waited for.
+    Other bytes in front of a message leave the anomaly `sip.stray-bytes` on it.
+    Raises `Malformed` as `read_start_line` does when a head cannot be read and
+    nothing behind it begins like SIP.
     """
-    start = 0
-    while start < len(data) and data[start] in b"\r\n":
-        start += 1
-    if start == len(data):
-        return Framed(None, start, 0)  # keep-alive (RFC 5626 section 3.5.1)
-    window = bytes(data[start : start + MAX_HEAD])
-    end = _head_end(window)
-    if end < 0:
-        if b"\n" in window and not looks_like_sip(window):
-            raise Malformed("sip.not-sip")
-        if len(window) == MAX_HEAD:
-            raise Malformed("sip.head-too-long")
-        return Framed(None, start, 0)
-    if not looks_like_sip(window):
-        raise Malformed("sip.not-sip")
-    message = Message(window[:end])
-    claimed = message.content_length
-    body = 0 if claimed is None else claimed
-    if body < 0:
-        message.anomaly = "sip.content-length"
-        body = 0
-    held = len(data) - start - end
-    if held >= body:
-        whole = bytes(data[start : start + end + body])
-        message.raw = whole
-        return Framed(message, start + end + body, 0)
-    if body > MAX_BODY:
-        return Framed(message, len(data), body - held)
+    start = _blank_end(data, 0)
+    stray = False
+    unreadable: Malformed | None = None
+    while start < len(data):
+        window = bytes(data[start : start + MAX_HEAD])
+        end = _head_end(window)
+        if looks_like_sip(window):
+            if end < 0 and len(window) < MAX_HEAD and not cut:
+                return Framed(None, start, 0)
+            try:
+                message = Message(window if end < 0 else window[:end])
+            except Malformed as error:
+                unreadable = error
+            else:
+                if stray:
+                    message.flag("sip.stray-bytes")
+                return _with_body(message, data, start, end, cut=cut)
+        elif len(window) < MAX_HEAD and not cut:
+            _, following = first_line(window)
+            if not 0 <= following < len(window):
+                break  # its line is not whole yet
+        following = _next_candidate(data, start)
+        if following < 0:
+            if unreadable is not None:
+                raise unreadable
+            return Framed(None, len(data), 0)
+        stray = True
+        start = following
     return Framed(None, start, 0)
+
+
+def _next_candidate(data: bytes | bytearray, start: int) -> int:
+    """Where the next line starts that may be a start-line or become one, or -1."""
+    found = _NEXT_LINE.search(data, start)
+    if found is not None:
+        return found.end()
+    last = _blank_end(data, max(data.rfind(b"\n", start), data.rfind(b"\r", start)))
+    return last if start < last < len(data) else -1
+
+
+def _with_body(
+    message: Message, data: bytes | bytearray, start: int, end: int, *, cut: bool
+) -> Framed:
+    """Find the end of a message whose head is `data[start : start + end]`."""
+    if end < 0:  # as much of the head as we read, or all there is
+        end = len(message.raw)
+        if end == MAX_HEAD:
+            message.anomaly = "sip.head-too-long"
+        return Framed(message, start + end, 0)
+    body = message.content_length or 0
+    if body < 0:
+        # Nobody knows how long it is: what follows is looked through for messages.
+        message.flag("sip.content-length")
+        body = 0
+    missing = start + end + body - len(data)
+    if missing > 0 and body <= MAX_BODY and not cut:
+        return Framed(None, start, 0)
+    message.raw = bytes(data[start : start + end + body])
+    return Framed(message, start + len(message.raw), max(missing, 0))
+
+
+def _blank_end(data: bytes | bytearray, start: int) -> int:
+    """Index of the first byte from `start` on that is not blank (RFC 5626 keep-alive)."""
+    found = _BLANK.match(data, start)
+    return start if found is None else found.end()
 
 
 def _head_end(window: bytes) -> int:

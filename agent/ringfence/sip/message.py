@@ -1,62 +1,48 @@
 """One SIP message, read only as far as someone asks (RFC 3261 sections 7 and 20).
 
-Knows start-lines, header field lines, compact names, folding and where the body
-begins. It reads what a lenient receiver would accept, because a message that the
-PBX understands and we do not is a way past us: LF alone or CR alone ends a line,
-names come in any case, the blank line may be missing, the Content-Length may lie.
-Such flaws are kept as `anomaly` and judged with the rest; only bytes without a SIP
-start-line raise `Malformed`. It must not know who sent the message or what for.
+Knows header field lines, compact names, folding and where the body begins. It reads
+what a lenient receiver would accept, because a message that the PBX understands and
+we do not is a way past us: LF alone or CR alone ends a line, names come in any case,
+the blank line may be missing, the Content-Length may lie. Such flaws are kept as
+`anomaly` and judged with the rest; only bytes without a start-line raise `Malformed`.
+It must not know who sent the message or what for.
 """
 
 import re
 from typing import Final
 
-from ringfence.errors import Malformed
-from ringfence.sip.address import NameAddr, parse_name_addr, split_values
-
-MAX_HEAD: Final = 16_384
-"""Bytes of start-line and header fields that are read. Real ones stay under 4 KiB;
-Kamailio takes 64 KiB, so what lies beyond is flagged, not trusted."""
-
-MAX_LINES: Final = 256
-"""Header field lines that are read; RFC 4475 torture messages stay under 64."""
-
-MAX_START_LINE: Final = 2_048
-"""Bytes of a start-line; Asterisk's own limit for a Request-URI is 512."""
-
-_LEADING = b"\r\n\t \0"
-_FOLD = re.compile(rb"\r?\n[ \t]+")
-_TOKEN = frozenset(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
+from ringfence.sip.address import NameAddr, credential, parse_name_addr, split_values
+from ringfence.sip.startline import (
+    BLANKS,
+    MAX_HEAD,
+    MAX_START_LINE,
+    first_line,
+    looks_like_sip,
+    read_start_line,
 )
 
+__all__ = ["MAX_HEAD", "MAX_LINES", "MAX_START_LINE", "Message", "looks_like_sip"]
+
+MAX_LINES: Final = 2_048
+"""Header field lines that are read. Torture messages stay under 64, chan_sip takes
+64, pjsip any number: few enough to cost nothing, too many to hide behind."""
+
+# RFC 3261 section 25.1: LWS  =  [*WSP CRLF] 1*WSP
+_FOLD = re.compile(rb"\n[ \t]+")
+_WSP = b" \t"
+_BLANK = (b" ", b"\t")
+
 # Long names in lower case to themselves, compact forms (RFC 3261 section 7.3.3 and
-# the IANA registry) to their long name. Other fields are skipped unread.
+# the IANA registry) to their long name.
 _NAMES: Final[dict[bytes, str]] = {
     name.encode(): name
-    for name in [
-        "via",
-        "from",
-        "to",
-        "call-id",
-        "cseq",
-        "contact",
-        "user-agent",
-        "server",
-        "max-forwards",
-        "expires",
-        "authorization",
-        "proxy-authorization",
-        "www-authenticate",
-        "proxy-authenticate",
-        "content-length",
-        "content-type",
-        "diversion",
-        "history-info",
-        "refer-to",
-        "p-asserted-identity",
-        "route",
-    ]
+    for name in (
+        *("via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route"),
+        *("user-agent", "server", "expires", "content-length", "content-type"),
+        *("authorization", "proxy-authorization"),
+        *("www-authenticate", "proxy-authenticate"),
+        *("diversion", "history-info", "refer-to", "p-asserted-identity"),
+    )
 } | {
     b"v": "via",
     b"f": "from",
@@ -67,37 +53,28 @@ _NAMES: Final[dict[bytes, str]] = {
     b"c": "content-type",
     b"r": "refer-to",
 }
-# As most senders write them, so that the common case needs no strip() and lower().
-_SEEN: Final[dict[bytes, str]] = dict(_NAMES)
+# As most senders write them, so that the common case needs no strip() and lower();
+# "" marks a field that nobody asks for.
+_SEEN: dict[bytes, str] = dict(_NAMES)
 for _name in list(_NAMES):
     _SEEN[_name.title()] = _SEEN[_name.upper()] = _NAMES[_name]
-_SEEN[b"Call-ID"] = "call-id"
-_SEEN[b"CSeq"] = "cseq"
-_SEEN[b"WWW-Authenticate"] = "www-authenticate"
+_SEEN |= {
+    b"Call-ID": "call-id",
+    b"CSeq": "cseq",
+    b"WWW-Authenticate": "www-authenticate",
+}
+_SEEN |= dict.fromkeys(
+    (
+        *(b"Accept", b"Allow", b"Supported", b"Require", b"Date", b"Event", b"Subject"),
+        *(b"Allow-Events", b"Record-Route", b"Session-Expires", b"Min-SE", b"k", b"x"),
+        *(b"P-Preferred-Identity", b"Content-Disposition", b"Accept-Language"),
+    ),
+    "",
+)
 
-
-def looks_like_sip(payload: bytes) -> bool:
-    """Tell in a glance whether a payload's first line is a SIP start-line.
-
-    RFC 3261 section 7.1: `Method SP Request-URI SP SIP-Version`, or a Status-Line
-    that begins with the version. HTTP, SSDP, STUN and keep-alives answer False.
-    """
-    if payload[:1] in (b"\r", b"\n", b" ", b"\t", b"\0"):
-        payload = payload.lstrip(_LEADING)
-    if payload[:4].upper() == b"SIP/":
-        return True
-    line = payload[:MAX_START_LINE]
-    for mark in (b"\n", b"\r"):
-        end = line.find(mark)
-        if end >= 0:
-            line = line[:end]
-    at = line.rfind(b" ", 0, len(line.rstrip()))
-    if at > 0 and line[at + 1 : at + 5].upper() == b"SIP/":
-        return True
-    # A start-line longer than we read, or cut by the capture: its method must do.
-    return len(line) == len(payload[:MAX_START_LINE]) and line[:9].upper().startswith(
-        (b"INVITE SI", b"REGISTER ", b"INVITE TE")
-    )
+_SINGLE: Final = frozenset({"from", "to", "call-id", "cseq", "content-length"})
+"""Fields that receivers disagree about when there are two: the first counts for
+chan_sip and Kamailio, the last for pjsip."""
 
 
 class Message:
@@ -121,110 +98,106 @@ class Message:
     def __init__(self, raw: bytes) -> None:
         """Read the start-line and index the header fields of one whole message.
 
-        Raises `Malformed("sip.start-line")` when there is no SIP start-line.
+        Raises `Malformed` as `read_start_line` does.
         """
         self.raw = raw
         self.anomaly: str | None = None
-        self.method: str | None = None
-        """Upper case; None for a response."""
-        self.request_uri: str | None = None
-        self.status: int | None = None
-        """100 to 999; None for a request."""
-        self.reason_phrase: str | None = None
-        self._fields: dict[str, bytes] = {}
+        """The first flaw found; None when there is none."""
+        self.body_start = len(raw)
         self.more: dict[str, list[bytes]] = {}
         """Second and later occurrences of a field."""
 
-        start = 0
-        if raw[:1] in (b"\r", b"\n", b" ", b"\t", b"\0"):
-            start = len(raw) - len(raw.lstrip(_LEADING))
-        head = self._head(raw, start)
-        lines = head.split(b"\n")
-        self._start_line(lines[0])
+        lines = self._lines()
+        line = lines.pop(0)
+        self.method, self.request_uri, self.status, self.reason_phrase, version = (
+            read_start_line(line, cut=len(line) >= MAX_HEAD)
+        )
+        if version != b"SIP/2.0":
+            self.flag("sip.version")
+        if len(line) > MAX_START_LINE:
+            self.flag("sip.start-line-too-long")
+        if len(lines) > MAX_LINES:
+            del lines[MAX_LINES:]
+            self.flag("sip.too-many-lines")
+        self._fields: dict[str, bytes] = {}
         self._index(lines)
 
-    def _head(self, raw: bytes, start: int) -> bytes:
-        """Cut out start-line and header fields; find where the body begins."""
-        end = raw.find(b"\n\r\n", start, start + MAX_HEAD)
+    def flag(self, anomaly: str) -> None:
+        """Note a flaw, unless one is noted already."""
+        if self.anomaly is None:
+            self.anomaly = anomaly
+
+    def _lines(self) -> list[bytes]:
+        """Split start-line and header fields; find where the body begins."""
+        raw = self.raw
+        start = 0
+        if raw[:1] <= b" ":
+            start = len(raw) - len(raw.lstrip(BLANKS))
+        end = raw.find(b"\r\n\r\n", start, start + MAX_HEAD)
+        if end < 0:
+            return self._rough_lines(start)
+        head = raw[start:end]
+        lines = head.split(b"\r\n")
+        if (
+            head.count(b"\n") == head.count(b"\r") == len(lines) - 1
+            and raw[start + len(lines[0]) + 2] not in _WSP
+        ):
+            self.body_start = end + 4
+            return lines
+        return self._rough_lines(start)
+
+    def _rough_lines(self, start: int) -> list[bytes]:
+        """Split a head that nobody's grammar describes."""
+        raw = self.raw
+        limit = start + MAX_HEAD
+        end = raw.find(b"\n\r\n", start, limit)
+        bare = raw.find(b"\n\n", start, limit if end < 0 else end + 1)
         size = 3
-        bare = raw.find(b"\n\n", start, start + MAX_HEAD if end < 0 else end + 1)
         if bare >= 0:
             end, size = bare, 2
-        if end < 0:
-            lone = raw.find(b"\r\r", start, start + MAX_HEAD)
-            if lone >= 0 and b"\n" not in raw[start:lone]:
-                end, size = lone, 2
+        elif end < 0:
+            end, size = raw.find(b"\r\r", start, limit), 2
+            if end >= 0 and b"\n" in raw[start:end]:
+                end = -1
         if end >= 0:
             self.body_start = end + size
-            head = raw[start:end]
         else:
             # RFC 3261 section 7 wants the blank line; Metasploit's enumerator sends
             # none, and several stacks answer it all the same.
-            head = raw[start : start + MAX_HEAD]
-            self.body_start = len(raw)
-            self.anomaly = (
-                "sip.head-too-long"
-                if len(raw) - start > MAX_HEAD
-                else "sip.no-blank-line"
-            )
-        if b"\r" in head:
-            if head.count(b"\r") != head.count(b"\r\n"):
-                # A CR alone ends a line for pjsip, and so it must for us.
-                head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            else:
-                head = head.replace(b"\r\n", b"\n")
-        if b"\n " in head or b"\n\t" in head:
-            head = _FOLD.sub(b" ", head)
-        return head
-
-    def _start_line(self, line: bytes) -> None:
-        line = line.rstrip()
-        if len(line) > MAX_START_LINE:
-            self.anomaly = "sip.start-line-too-long"
-            line = line[:MAX_START_LINE] + b" SIP/2.0"
-        if line[:4].upper() == b"SIP/":
-            parts = line.split(None, 2)
-            status = parts[1] if len(parts) > 1 else b""
-            if len(status) != 3 or not status.isdigit():
-                raise Malformed("sip.start-line")
-            self.status = int(status)
-            if len(parts) == 3:
-                self.reason_phrase = parts[2].decode("utf-8", "replace")
-            version = parts[0]
-        else:
-            method, _, rest = line.partition(b" ")
-            uri, _, version = rest.rpartition(b" ")
-            if version[:4].upper() != b"SIP/" or not method:
-                raise Malformed("sip.start-line")
-            if not _TOKEN.issuperset(method):
-                raise Malformed("sip.method")
-            uri = uri.strip()
-            if not uri:
-                raise Malformed("sip.request-uri")
-            # Case is significant (RFC 3261 section 7.1), but receivers exist that
-            # answer `invite`; nothing honest depends on the difference.
-            self.method = method.decode("ascii").upper()
-            self.request_uri = uri.decode("utf-8", "replace")
-        if version.upper() != b"SIP/2.0" and self.anomaly is None:
-            self.anomaly = "sip.version"
+            end = limit
+            self.flag("sip.head-too-long" if len(raw) > limit else "sip.no-blank-line")
+        head = raw[start:end]
+        line, _ = first_line(head)
+        rest = head[len(line) :].rstrip(b"\r\n")
+        if rest.count(b"\r") != rest.count(b"\r\n"):
+            self.flag("sip.lone-cr")
+            rest = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return [line, *_unfold(rest.replace(b"\r\n", b"\n"))]
 
     def _index(self, lines: list[bytes]) -> None:
         fields = self._fields
         seen = _SEEN
-        if len(lines) > MAX_LINES:
-            del lines[MAX_LINES:]
-            self.anomaly = "sip.too-many-lines"
-        for line in lines[1:]:
+        repeated = False
+        for line in lines:
             name, colon, value = line.partition(b":")
             known = seen.get(name)
             if known is None:
+                if name[:1] in _BLANK:
+                    fields.clear()
+                    self.more.clear()
+                    self._index(_unfold(b"\n".join(lines)))
+                    return
                 known = _NAMES.get(name.strip().lower())
-                if known is None or not colon:
-                    continue
-            if known in fields:
-                self.more.setdefault(known, []).append(value)
-            else:
+            if not known or not colon:
+                continue
+            if known not in fields:
                 fields[known] = value
+                continue
+            self.more.setdefault(known, []).append(value)
+            if known in _SINGLE and value.strip() != fields[known].strip():
+                repeated = True
+        if repeated:
+            self.flag("sip.repeated-field")
 
     def field(self, name: str) -> str | None:
         """Return the first field of that (long, lower-case) name, stripped."""
@@ -260,35 +233,37 @@ class Message:
     @property
     def cseq(self) -> tuple[str, str]:
         """CSeq as (sequence number, method), each "" when absent."""
-        number, _, method = (self.field("cseq") or "").partition(" ")
-        return number, method.strip()
+        words = (self.field("cseq") or "").split(None, 1)
+        return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
 
     @property
     def content_length(self) -> int | None:
-        """Content-Length in bytes; None when absent; -1 when it is no number."""
+        """Content-Length in bytes; None when absent.
+
+        -1 when it is no number, or when there are several that disagree: receivers
+        differ in which one they believe.
+        """
         value = self._fields.get("content-length")
         if value is None:
             return None
         value = value.strip()
+        for other in self.more.get("content-length", ()):
+            if other.strip() != value:
+                return -1
         # More digits than a datagram could ever need would make int() slow.
         return int(value) if value.isdigit() and len(value) <= 9 else -1
 
     @property
     def auth_user(self) -> str | None:
-        """The `username` of the first credentials (RFC 7616 section 3.4)."""
+        """The `username` of the first credentials that have one."""
         for name in ("authorization", "proxy-authorization"):
-            value = self._fields.get(name)
-            if value is None:
+            first = self._fields.get(name)
+            if first is None:
                 continue
-            at = value.lower().find(b"username")
-            if at < 0:
-                continue
-            text = value[at + 8 :].lstrip().removeprefix(b"=").lstrip()
-            if text[:1] == b'"':
-                text = text[1:].partition(b'"')[0]
-            else:
-                text = text.partition(b",")[0].strip()
-            return text.decode("utf-8", "replace")
+            for value in (first, *self.more.get(name, ())):
+                user = credential(value.decode("utf-8", "replace"), "username")
+                if user is not None:
+                    return user
         return None
 
     def check_length(self, *, cut: bool) -> None:
@@ -298,7 +273,12 @@ class Message:
         no flaw; too few is one, unless the capture itself was cut.
         """
         claimed = self.content_length
-        if claimed is None or self.anomaly is not None:
+        if claimed is None:
             return
         if claimed < 0 or (claimed > len(self.raw) - self.body_start and not cut):
-            self.anomaly = "sip.content-length"
+            self.flag("sip.content-length")
+
+
+def _unfold(lines: bytes) -> list[bytes]:
+    """Join what continues; a first line that continues nothing stands for itself."""
+    return _FOLD.sub(b" ", lines.lstrip(b"\n\t ")).split(b"\n")

@@ -24,43 +24,64 @@ class Uri(NamedTuple):
     """What follows the host from the first `;` or `?` on, that character included."""
 
 
-_HIERARCHICAL = frozenset({"sip", "sips"})
-
-
 def parse_uri(text: str) -> Uri:
     """Split a URI, or a bare dial string, into its parts.
 
     RFC 3261 section 19.1.1: `sip:user:password@host:port;uri-parameters?headers`.
-    The user part may itself hold `;`, `?` and `/`, so `@` is looked for first; of
-    several the last one ahead of the headers counts, as receivers split there.
+    The user part may itself hold `;`, `?` and `/`, and no part may hold a second `@`,
+    so the first one ends it: pjsip, chan_sip, Kamailio and Sofia-SIP split there too.
+    Angle brackets are taken off, as chan_sip does even in a Request-URI.
     """
-    scheme, colon, rest = text.strip().partition(":")
-    scheme = scheme.strip().lower()
-    if not colon or not scheme.replace("+", "").replace("-", "").isalnum():
-        return Uri("", text.strip(), "", "", "")
-    if scheme[0].isdigit() or scheme[0] in "+-":  # "0100:5060" is no scheme
-        return Uri("", text.strip(), "", "", "")
-    if scheme not in _HIERARCHICAL:
-        return Uri(scheme, rest.strip(), "", "", "")
+    text = text.strip()
+    if text[:1] == "<":
+        text = text[1:].partition(">")[0].strip()
+    scheme, colon, rest = text.partition(":")
+    if scheme != "sip":  # as most write it
+        scheme = scheme.strip().lower()
+        if not colon or not _is_scheme(scheme):
+            return Uri("", text, "", "", "")
+        if scheme not in ("sip", "sips"):
+            return Uri(scheme, rest.strip(), "", "", "")
 
-    first_at = rest.find("@")
-    if first_at < 0:
+    user, at, authority = rest.partition("@")
+    if at:
+        user = user.partition(":")[0].strip()
+    else:
         user, authority = "", rest
-    else:
-        headers = rest.find("?", first_at)
-        at = rest.rfind("@", 0, headers if headers >= 0 else len(rest))
-        user, authority = rest[:at], rest[at + 1 :]
-        user = user.partition(":")[0]
+    cut = authority.find(";")
+    headers = authority.find("?", 0, cut if cut >= 0 else len(authority))
+    if headers >= 0:
+        cut = headers
+    params = ""
+    if cut >= 0:
+        authority, params = authority[:cut], authority[cut:]
+    host, port = split_host(authority)
+    return Uri(scheme, user, host, port, params)
 
-    cut = len(authority)
-    for mark in ";?":
-        found = authority.find(mark)
-        if 0 <= found < cut:
-            cut = found
-    hostport, params = authority[:cut].strip(), authority[cut:]
-    if hostport.startswith("["):  # RFC 3261 section 25.1: IPv6reference
-        host, _, after = hostport[1:].partition("]")
-        port = after.lstrip(":")
-    else:
-        host, _, port = hostport.partition(":")
-    return Uri(scheme, user.strip(), host.strip().lower(), port.strip(), params)
+
+def split_host(text: str) -> tuple[str, str]:
+    """Split `host:port` as in URIs and Via; the host comes back in lower case.
+
+    RFC 3261 section 25.1 wants an IPv6 address in brackets; one without (RFC 5118
+    section 4.5 shows them) is taken whole, as its last group cannot be told from a
+    port.
+    """
+    text = text.strip().lower()
+    if text[:1] == "[":
+        host, _, after = text[1:].partition("]")
+        return host.strip(), after.strip().removeprefix(":").strip()
+    host, colon, port = text.partition(":")
+    if colon:
+        if ":" in port:
+            return text, ""
+        return host.rstrip(), port.lstrip()
+    return host, ""
+
+
+def _is_scheme(text: str) -> bool:
+    """RFC 3986 section 3.1, minus the dot: "03.5555:5060" is no scheme."""
+    return (
+        text.replace("+", "").replace("-", "").isalnum()
+        and not text[0].isdigit()
+        and text[0] not in "+-"
+    )
