@@ -36,7 +36,7 @@ format: setup ## rewrite the code in the project's style
 check: lint test ## lint and test
 
 bench: setup ## messages and verdicts a second
-	@$(VENV)/python tests/bench/run.py
+	@$(AS_ROOT) $(VENV)/python tests/bench/run.py $(BENCH_ARGS)
 
 geo: setup ## build the country table anew
 	@$(VENV)/python rules/geo/rebuild.py
