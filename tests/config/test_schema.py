@@ -1,0 +1,278 @@
+"""Every key at its limits: what it takes, and what it says of the rest."""
+
+from typing import Any
+
+import pytest
+from ringfence.config.schema import (
+    KEYS,
+    MAX_LIST,
+    MAX_PORTS,
+    RULE_MODES,
+    Addresses,
+    Config,
+    Unfit,
+)
+from ringfence.decision import Verdict
+from ringfence.errors import ConfigError
+from ringfence.facts.network import NetworkSet
+
+ONE_OF_TWO_VERDICTS = 'one of "accept", "drop"'
+INTERFACE = '"auto", an interface name or a list of them'
+COUNTRY = 'a two-letter country code of ISO 3166 such as "JP"'
+PREFIX = 'a prefix of E.164 numbers without "+", such as "63" or "6327"'
+MARK = "four neighbouring bits of the packet mark, such as 0x0f000000"
+PORTS = "a list of 1 to 15 port numbers from 1 to 65535"
+AREA = 'an area code such as "03", or ""'
+DIALPLAN = 'the name of a dial plan, such as "jp"'
+
+FITS: dict[str, list[tuple[Any, Any]]] = {
+    "mode": [("enforce", "enforce"), ("monitor", "monitor")],
+    "network.wan": [
+        ("auto", ()),
+        ("wan", ("wan",)),
+        (["eth0", "pppoe-wan"], ("eth0", "pppoe-wan")),
+        ("x" * 15, ("x" * 15,)),
+    ],
+    "network.inside": [
+        ([], ()),
+        (["192.0.2.0/24", "2001:db8::1"], ("192.0.2.0/24", "2001:db8::1")),
+        (["0.0.0.0/0"], ("0.0.0.0/0",)),
+    ],
+    "network.sip_ports": [
+        ([1], {1}),
+        ([65535, 5060, 5060], {5060, 65535}),
+        (list(range(1, MAX_PORTS + 1)), set(range(1, MAX_PORTS + 1))),
+    ],
+    "origin.home": [(["JP"], {"JP"}), (["jp", "NL"], {"JP", "NL"})],
+    "origin.allow": [
+        ([], Addresses(NetworkSet(), frozenset())),
+        (
+            ["NL", "192.0.2.1", "de", "2001:db8::/32"],
+            Addresses(
+                NetworkSet.parse(["192.0.2.1/32", "2001:db8::/32"], ""),
+                frozenset({"NL", "DE"}),
+            ),
+        ),
+    ],
+    "origin.block": [(["KP"], Addresses(NetworkSet(), frozenset({"KP"})))],
+    "origin.table": [(None, None), ("countries.csv", "countries.csv")],
+    "numbers.dialplan": [("jp", "jp"), ("jp-north_2", "jp-north_2")],
+    "numbers.profile": [("office", "office"), ("home", "home"), ("watch", "watch")],
+    "numbers.allow": [([], ()), (["1", "9" * 15], ("1", "9" * 15))],
+    "numbers.block": [(["6327"], ("6327",))],
+    "numbers.outside_line": [([], ()), (["0", "12345"], ("0", "12345"))],
+    "numbers.idd": [(["010"], ("010",))],
+    "numbers.area_code": [("", ""), ("03", "03"), ("04992", "04992")],
+    "policy.malformed": [("accept", Verdict.ACCEPT), ("drop", Verdict.DROP)],
+    "policy.state_full": [("drop", Verdict.DROP)],
+    "policy.internal_error": [("drop", Verdict.DROP)],
+    "log.full_numbers": [(True, True), (False, False)],
+    "log.max_per_second": [(1, 1), (10_000, 10_000)],
+    "kernel.queue": [(0, 0), (65_535, 65_535)],
+    "kernel.queue_length": [(16, 16), (65_535, 65_535)],
+    "kernel.mark": [
+        (0xF, 0xF),
+        (0x0F000000, 0x0F000000),
+        (0x1E0, 0x1E0),
+        (0xF0000000, 0xF0000000),
+    ],
+}
+
+UNFIT: dict[str, list[tuple[Any, str]]] = {
+    "mode": [
+        ("off", 'one of "enforce", "monitor"'),
+        (True, 'one of "enforce", "monitor"'),
+    ],
+    "network.wan": [
+        ("", INTERFACE),
+        ("x" * 16, INTERFACE),
+        ("a/b", INTERFACE),
+        ("a b", INTERFACE),
+        ([], INTERFACE),
+        (["wan", 1], INTERFACE),
+        (5, INTERFACE),
+    ],
+    "network.inside": [
+        ("192.0.2.0/24", "a list of networks such as 192.0.2.0/24, each in quotes"),
+        ([1], "a list of networks such as 192.0.2.0/24, each in quotes"),
+    ],
+    "network.sip_ports": [
+        ([], PORTS),
+        ([0], PORTS),
+        ([65_536], PORTS),
+        (["5060"], PORTS),
+        ([True], PORTS),
+        (5060, PORTS),
+        (list(range(1, MAX_PORTS + 2)), PORTS),
+    ],
+    "origin.home": [
+        ([], "at least one country code; nobody could register otherwise"),
+        ("JP", "a list of country codes, each in quotes"),
+    ],
+    "origin.allow": [
+        ("NL", "a list of addresses, networks or country codes, each in quotes"),
+    ],
+    "origin.block": [
+        (
+            ["NL"] * (MAX_LIST + 1),
+            f"at most {MAX_LIST} entries, not {MAX_LIST + 1}",
+        ),
+    ],
+    "origin.table": [("", "the path of a file"), (1, "the path of a file")],
+    "numbers.dialplan": [("", DIALPLAN), ("../jp", DIALPLAN), (81, DIALPLAN)],
+    "numbers.profile": [("hotel", 'one of "office", "home", "watch"')],
+    "numbers.allow": [
+        ("63", "a list of prefixes of E.164 numbers, each in quotes"),
+        ([63], "a list of prefixes of E.164 numbers, each in quotes"),
+    ],
+    "numbers.block": [
+        ({"63": True}, "a list of prefixes of E.164 numbers, each in quotes"),
+    ],
+    "numbers.outside_line": [("0", "a list of digits, each in quotes")],
+    "numbers.idd": [([10], "a list of digits, each in quotes")],
+    "numbers.area_code": [
+        ("123456", AREA),
+        ("o3", AREA),
+        ("\uff10\uff13", AREA),
+        (3, AREA),
+    ],
+    "policy.malformed": [
+        ("reject", ONE_OF_TWO_VERDICTS),
+        ("DROP", ONE_OF_TWO_VERDICTS),
+        (0, ONE_OF_TWO_VERDICTS),
+    ],
+    "policy.state_full": [("pass", ONE_OF_TWO_VERDICTS)],
+    "policy.internal_error": [([], ONE_OF_TWO_VERDICTS)],
+    "log.full_numbers": [("yes", "true or false"), (1, "true or false")],
+    "log.max_per_second": [
+        (0, "a whole number from 1 to 10000"),
+        (10_001, "a whole number from 1 to 10000"),
+        (1.0, "a whole number from 1 to 10000"),
+        (True, "a whole number from 1 to 10000"),
+    ],
+    "kernel.queue": [
+        (-1, "a whole number from 0 to 65535"),
+        (65_536, "a whole number from 0 to 65535"),
+    ],
+    "kernel.queue_length": [
+        (15, "a whole number from 16 to 65535"),
+        (65_536, "a whole number from 16 to 65535"),
+    ],
+    "kernel.mark": [
+        (0, MARK),
+        (0x7, MARK),
+        (0x1F, MARK),
+        (0x0F0F0000, MARK),
+        (0xF00000000, MARK),
+        (-15, MARK),
+        (True, MARK),
+        ("0x0f000000", MARK),
+    ],
+}
+
+ENTRIES: dict[str, list[tuple[list[str], list[str]]]] = {
+    "network.inside": [
+        (
+            ["192.0.2.1/24", "10.0.0.0/8", "lan"],
+            [
+                '[0] = "192.0.2.1/24": host bits are set; expected 192.0.2.0/24 for the '
+                "network or 192.0.2.1 for the one address",
+                '[2] = "lan": expected an address or a network such as 192.0.2.0/24 or '
+                "2001:db8::/32",
+            ],
+        ),
+    ],
+    "origin.home": [
+        (
+            ["XX", "JP", "Japan", ""],
+            [
+                f'[0] = "XX": expected {COUNTRY}',
+                f'[2] = "Japan": expected {COUNTRY}',
+                f'[3] = "": expected {COUNTRY}',
+            ],
+        ),
+    ],
+    "origin.allow": [
+        (
+            ["NL", "2001:db8::1/32", "UK", "Japan", "192.0.2.0/33"],
+            [
+                '[1] = "2001:db8::1/32": host bits are set; expected 2001:db8::/32 for '
+                "the network or 2001:db8::1 for the one address",
+                f'[2] = "UK": expected {COUNTRY}',
+                '[3] = "Japan": expected an address, a network or a country code',
+                '[4] = "192.0.2.0/33": expected a length from 0 to 32 after "/"',
+            ],
+        ),
+    ],
+    "origin.block": [(["QQ"], [f'[0] = "QQ": expected {COUNTRY}'])],
+    "numbers.allow": [
+        (
+            ["63", "+63", "063", "1" * 16, ""],
+            [
+                f'[1] = "+63": expected {PREFIX}',
+                f'[2] = "063": expected {PREFIX}',
+                f'[3] = "{"1" * 16}": expected {PREFIX}',
+                f'[4] = "": expected {PREFIX}',
+            ],
+        ),
+    ],
+    "numbers.block": [(["\uff16"], [f'[0] = "\uff16": expected {PREFIX}'])],
+    "numbers.outside_line": [
+        (
+            ["0", "*9", "123456"],
+            [
+                '[1] = "*9": expected one to five digits',
+                '[2] = "123456": expected one to five digits',
+            ],
+        ),
+    ],
+    "numbers.idd": [([""], ['[0] = "": expected one to five digits'])],
+}
+
+
+def cases(of: dict[str, list[tuple[Any, Any]]]) -> list[tuple[str, Any, Any]]:
+    return [(path, *pair) for path, pairs in of.items() for pair in pairs]
+
+
+def test_every_key_is_tested() -> None:
+    assert set(FITS) == set(KEYS)
+    assert set(UNFIT) == set(KEYS)
+
+
+@pytest.mark.parametrize(("path", "value", "result"), cases(FITS))
+def test_fits(path: str, value: object, result: object) -> None:
+    assert KEYS[path].check(value) == result
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), cases(UNFIT))
+def test_does_not_fit(path: str, value: object, expected: str) -> None:
+    with pytest.raises(Unfit) as unfit:
+        KEYS[path].check(value)
+    assert str(unfit.value) == expected
+
+
+@pytest.mark.parametrize(("path", "value", "problems"), cases(ENTRIES))
+def test_every_unfit_entry_of_a_list_is_told(
+    path: str, value: list[str], problems: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        KEYS[path].check(value)
+    assert wrong.value.problems == problems
+
+
+def test_a_list_at_its_limit() -> None:
+    assert len(KEYS["numbers.allow"].check(["63"] * MAX_LIST)) == MAX_LIST
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_the_default_of_every_key_fits(path: str) -> None:
+    KEYS[path].check(KEYS[path].default)
+
+
+def test_every_key_has_its_field() -> None:
+    fields = {path.replace(".", "_") for path in KEYS} | {"rules"}
+    assert set(Config.__dataclass_fields__) == fields
+
+
+def test_modes() -> None:
+    assert RULE_MODES == ("enforce", "monitor", "off")

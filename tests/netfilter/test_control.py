@@ -1,0 +1,288 @@
+"""Installing and removing, in a real kernel: it is left as it was found."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lab.namespaces import Namespace
+from ringfence.errors import KernelError
+from ringfence.netfilter import control
+from ringfence.netfilter.control import Control
+from ringfence.netfilter.nft import Plan
+
+PLAN = Plan(queue=5060, sip_ports=frozenset({5060}))
+OTHER = Plan(queue=5060, sip_ports=frozenset({5060, 5080}), mark=0xF00)
+
+USERS_FIREWALL = """
+table inet filter {
+    set friends { type ipv4_addr; elements = { 192.0.2.1 }; }
+    chain forward {
+        type filter hook forward priority filter; policy drop;
+        ip saddr @friends accept
+    }
+}
+"""
+
+Beginning = Callable[[Namespace], None]
+
+
+def nothing(namespace: Namespace) -> None:
+    """Begin with an empty kernel."""
+
+
+def users_firewall(namespace: Namespace) -> None:
+    """Begin with a firewall in nft."""
+    namespace.run("nft", "-f", "-", stdin=USERS_FIREWALL)
+
+
+def bare_security(namespace: Namespace) -> None:
+    """Begin with the empty table that a look at `security` leaves behind."""
+    namespace.run("iptables-nft", "-t", "security", "-L")
+
+
+def users_rule(namespace: Namespace) -> None:
+    """Begin with a rule of somebody else in the table that we use."""
+    rule = ("-s", "192.0.2.1", "-j", "DROP")
+    namespace.run("iptables-nft", "-t", "security", "-A", "INPUT", *rule)
+
+
+def users_chain(namespace: Namespace) -> None:
+    """Begin with an empty chain of somebody else in the table that we use."""
+    namespace.run("ip6tables-nft", "-t", "security", "-N", "USERS")
+
+
+BEGINNINGS = (nothing, users_firewall, bare_security, users_rule, users_chain)
+
+
+@pytest.fixture
+def first_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def put_before(folder: Path, name: str, script: str) -> None:
+    """Put a program ahead of the real one, which it may call as "$REAL"."""
+    program = folder / name
+    program.write_text(f"#!/bin/sh\nREAL={shutil.which(name)}\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_a_whole_life_leaves_no_trace(beginning: Beginning, entered: Namespace) -> None:
+    beginning(entered)
+    before = entered.ruleset()
+    agent = Control()
+    agent.install(PLAN)
+    assert "table inet ringfence" in entered.ruleset()
+    agent.refill(OTHER)
+    agent.quiet()
+    agent.remove()
+    assert entered.ruleset() == before
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_the_next_agent_clears_up_after_a_killed_one(
+    beginning: Beginning, entered: Namespace
+) -> None:
+    beginning(entered)
+    before = entered.ruleset()
+    Control().install(PLAN)
+    killed = entered.ruleset()
+    agent = Control()
+    agent.install(PLAN)
+    assert entered.ruleset() == killed, "installed over itself, nothing twice"
+    agent.remove()
+    after = entered.ruleset()
+    if beginning is bare_security and not agent.native_queue:
+        # Nobody can tell any more for whom iptables-nft made the empty table.
+        # It does nothing, so it goes with the rest.
+        assert after == ""
+    else:
+        assert after == before
+
+
+@pytest.mark.netns
+def test_what_a_user_adds_while_the_agent_runs_stays(entered: Namespace) -> None:
+    agent = Control()
+    agent.install(PLAN)
+    users_rule(entered)
+    agent.remove()
+    left = entered.ruleset()
+    assert "192.0.2.1" in left
+    assert "ringfence" not in left.lower()
+
+
+@pytest.mark.netns
+def test_remove_twice_and_without_install(entered: Namespace) -> None:
+    agent = Control()
+    agent.remove()
+    agent.install(PLAN)
+    agent.remove()
+    agent.remove()
+    assert entered.ruleset() == ""
+
+
+@pytest.mark.netns
+def test_install_after_somebody_deleted_every_table(entered: Namespace) -> None:
+    agent = Control()
+    agent.install(PLAN)
+    installed = entered.ruleset()
+    entered.run("nft", "flush", "ruleset")
+    agent.install(PLAN)
+    assert entered.ruleset() == installed
+    agent.remove()
+    assert entered.ruleset() == ""
+
+
+@pytest.mark.netns
+def test_refill_changes_ports_and_mark_and_nothing_else(entered: Namespace) -> None:
+    agent = Control()
+    agent.install(PLAN)
+    agent.refill(OTHER)
+    refilled = entered.ruleset()
+    agent.remove()
+    fresh = Control()
+    fresh.install(OTHER)
+    assert refilled == entered.ruleset()
+    assert "5080" in refilled
+
+
+@pytest.mark.netns
+def test_quiet_queues_no_more_but_enforces(entered: Namespace) -> None:
+    agent = Control()
+    agent.install(PLAN)
+    agent.quiet()
+    quiet = entered.ruleset()
+    assert "jump inspect" not in quiet
+    assert quiet.count("jump enforce") == 3
+
+
+@pytest.mark.netns
+def test_statement_says_which_of_the_two_queues(entered: Namespace) -> None:
+    agent = Control()
+    agent.install(PLAN)
+    native = "queue flags bypass" in entered.ruleset()
+    assert agent.native_queue is native
+    assert agent.statement == ("nft queue" if native else "xtables NFQUEUE")
+
+
+@pytest.mark.netns
+def test_nothing_is_left_when_one_family_of_xtables_refuses(
+    entered: Namespace, first_in_path: Path
+) -> None:
+    # nft must lack the queue statement for xtables to be asked at all.
+    put_before(
+        first_in_path,
+        "nft",
+        'text=$(cat); case "$text" in *"queue flags"*) echo "no queue" >&2; exit 1;; '
+        'esac; printf "%s\\n" "$text" | "$REAL" "$@"',
+    )
+    put_before(
+        first_in_path, "ip6tables-nft-restore", 'echo "no such target" >&2; exit 2'
+    )
+    users_firewall(entered)
+    before = entered.ruleset()
+    with pytest.raises(KernelError) as refused:
+        Control().install(PLAN)
+    assert str(refused.value) == (
+        "this kernel queues packets neither by nft (no queue) nor by xtables "
+        "(ip6tables did not take the queue rule: no such target)"
+    )
+    assert refused.value.exit_code == 3
+    assert entered.ruleset() == before
+
+
+@pytest.mark.netns
+def test_nothing_is_left_when_nft_does_not_take_what_it_checked(
+    entered: Namespace, first_in_path: Path
+) -> None:
+    put_before(
+        first_in_path,
+        "nft",
+        'case "$*" in "-f -") text=$(cat); case "$text" in *"chain enforce"*) '
+        'echo "disk full" >&2; exit 1;; esac; printf "%s\\n" "$text" | "$REAL" "$@";; '
+        '*) exec "$REAL" "$@";; esac',
+    )
+    with pytest.raises(KernelError) as refused:
+        Control().install(PLAN)
+    assert str(refused.value) == "nft did not take the ruleset: disk full"
+    assert entered.ruleset() == ""
+
+
+@pytest.mark.netns
+def test_a_refused_refill_leaves_the_old_ruleset(
+    entered: Namespace, first_in_path: Path
+) -> None:
+    agent = Control()
+    agent.install(PLAN)
+    installed = entered.ruleset()
+    impossible = Plan(queue=5060, sip_ports=frozenset({70_000}))
+    with pytest.raises(KernelError, match="nft did not take the ruleset: "):
+        agent.refill(impossible)
+    assert entered.ruleset() == installed
+
+
+@pytest.mark.netns
+def test_a_ruleset_that_nft_refuses_is_said_so_and_not_installed(
+    entered: Namespace,
+) -> None:
+    impossible = Plan(queue=5060, sip_ports=frozenset({70_000}))
+    with pytest.raises(KernelError, match="nft did not take the ruleset: "):
+        Control().install(impossible)
+    assert entered.ruleset() == ""
+
+
+def test_without_nft(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KernelError) as missing:
+        Control()
+    assert str(missing.value) == (
+        "nft is not in PATH; install the package nftables (and run with /usr/sbin "
+        "in PATH)"
+    )
+    assert missing.value.exit_code == 3
+
+
+def test_without_xtables_where_nft_lacks_queue(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    put_before(
+        tmp_path,
+        "nft",
+        'case "$(/bin/cat)" in *"queue flags"*) echo "no queue" >&2; exit 1;; esac',
+    )
+    with pytest.raises(KernelError) as missing:
+        Control().install(PLAN)
+    assert str(missing.value) == (
+        "this kernel queues packets neither by nft (no queue) nor by xtables "
+        "(iptables-restore is not in PATH; install the package iptables (and run "
+        "with /usr/sbin in PATH))"
+    )
+
+
+def test_a_program_that_hangs_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(control, "_TIMEOUT", 0.2)
+    put_before(tmp_path, "nft", "exec /bin/sleep 5")
+    with pytest.raises(KernelError, match=r"did not answer within 0 s"):
+        Control().install(PLAN)
+
+
+def test_a_program_that_cannot_be_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = tmp_path / "nft"
+    program.write_text("#!/nowhere/sh\n")
+    program.chmod(0o755)
+    with pytest.raises(KernelError, match="No such file or directory"):
+        Control().install(PLAN)

@@ -1,0 +1,135 @@
+"""Interfaces from /proc as the kernel writes it, and notices from a real kernel."""
+
+import select
+from pathlib import Path
+
+import pytest
+from lab.namespaces import Namespace
+from ringfence.netfilter.notices import (
+    LinkNotices,
+    TableNotices,
+    default_route_interfaces,
+    interface_indexes,
+)
+
+HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"
+
+
+def route4(name: str, destination: str, flags: str, mask: str) -> str:
+    return f"{name}\t{destination}\tFE7100CB\t{flags}\t0\t0\t0\t{mask}\t0\t0\t0"
+
+
+def route6(name: str, destination: str, length: str, flags: str) -> str:
+    zeros = "0" * 32
+    return (
+        f"{destination} {length} {zeros} 00 {zeros} 00000400 00000001 00000000 "
+        f"{flags} {name:>8}"
+    )
+
+
+ANY6 = "0" * 32
+DB8 = "20010db8" + "0" * 24
+
+
+@pytest.mark.parametrize(
+    ("ipv4", "ipv6", "names"),
+    [
+        ([route4("wan", "00000000", "0003", "00000000")], [], ["wan"]),
+        ([], [route6("wan6", ANY6, "00", "00000003")], ["wan6"]),
+        (
+            [
+                route4("wan", "00000000", "0003", "00000000"),
+                route4("pppoe-wan", "00000000", "0003", "00000000"),
+                route4("lan", "0032A8C0", "0001", "00FFFFFF"),
+            ],
+            [route6("wan", ANY6, "00", "00000003")],
+            ["pppoe-wan", "wan"],
+        ),
+        # 0.0.0.0/1 is half the Internet, not a default route.
+        ([route4("vpn", "00000000", "0003", "00000080")], [], []),
+        ([route4("down", "00000000", "0002", "00000000")], [], []),
+        ([route4("no", "00000000", "0203", "00000000")], [], []),
+        # The kernel's own way of saying that nothing is reachable.
+        ([], [route6("lo", ANY6, "00", "00200200")], []),
+        ([], [route6("lo", ANY6, "00", "00000001")], []),
+        ([], [route6("wan", DB8, "20", "00000001")], []),
+        (["what is this"], ["nor this"], []),
+        ([], [], []),
+    ],
+)
+def test_interfaces_with_a_default_route(
+    tmp_path: Path, ipv4: list[str], ipv6: list[str], names: list[str]
+) -> None:
+    (tmp_path / "route").write_text("\n".join([HEAD, *ipv4, ""]))
+    (tmp_path / "ipv6_route").write_text("\n".join([*ipv6, ""]))
+    assert default_route_interfaces(tmp_path) == names
+
+
+def test_a_kernel_without_ipv6(tmp_path: Path) -> None:
+    line = route4("wan", "00000000", "0003", "00000000")
+    (tmp_path / "route").write_text(f"{HEAD}\n{line}\n")
+    assert default_route_interfaces(tmp_path) == ["wan"]
+    assert default_route_interfaces(tmp_path / "nothing") == []
+
+
+def test_indexes_leave_out_what_does_not_exist() -> None:
+    assert interface_indexes(["lo", "no-such-thing"]) == interface_indexes(["lo"])
+    assert len(interface_indexes(["lo"])) == 1
+    assert interface_indexes([]) == frozenset()
+
+
+def readable(notices: LinkNotices | TableNotices) -> bool:
+    return bool(select.select([notices], [], [], 0.2)[0])
+
+
+@pytest.mark.netns
+def test_a_default_route_that_appears_is_noticed_and_found(entered: Namespace) -> None:
+    notices = LinkNotices()
+    assert not readable(notices)
+    entered.ip(
+        "link add wan type veth peer name wire",
+        "link set wire up",
+        "link set wan up",
+        "address add 203.0.113.1/24 dev wan",
+        "route add default via 203.0.113.254",
+    )
+    assert readable(notices)
+    notices.drain()
+    assert not readable(notices)
+    assert default_route_interfaces(Path("/proc/thread-self/net")) == ["wan"]
+    notices.close()
+
+
+@pytest.mark.netns
+def test_more_notices_than_fit_are_no_error(entered: Namespace) -> None:
+    notices = LinkNotices()
+    for _ in range(4):
+        entered.ip(
+            *(
+                f"address {verb} 10.{octet}.0.1/32 dev lo"
+                for octet in range(250)
+                for verb in ("add", "del")
+            )
+        )
+    while readable(notices):
+        notices.drain()
+    entered.ip("address add 10.0.0.1/32 dev lo", "route add 10.9.0.0/16 dev lo")
+    assert readable(notices), "still subscribed"
+    notices.close()
+
+
+@pytest.mark.netns
+def test_only_the_loss_of_our_own_table_counts(entered: Namespace) -> None:
+    notices = TableNotices()
+    table = "{ chain c { type filter hook input priority 0; }; }"
+    entered.run("nft", f"table inet ringfence {table}")
+    entered.run("nft", f"table inet ringfenced {table}")
+    assert not notices.deleted(), "adding is no loss"
+    entered.run("nft", "delete table inet ringfenced")
+    assert not notices.deleted(), "another table with a longer name"
+    entered.run("nft", "flush table inet ringfence")
+    assert not notices.deleted(), "emptied, but there"
+    entered.run("nft", "flush ruleset")
+    assert notices.deleted()
+    assert not notices.deleted(), "told once"
+    notices.close()
