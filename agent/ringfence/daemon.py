@@ -19,7 +19,7 @@ import netfilterqueue
 from ringfence import report
 from ringfence.config import Config, assemble, read_config
 from ringfence.decision import Finding, Verdict
-from ringfence.engine import Engine
+from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
 from ringfence.netfilter import notices
@@ -58,6 +58,15 @@ def require_privilege(status: Path = Path("/proc/self/status")) -> None:
     )
 
 
+def _plan(config: Config, settings: Settings) -> Plan:
+    return Plan(
+        queue=config.kernel_queue,
+        sip_ports=config.network_sip_ports,
+        mark=config.kernel_mark,
+        responses=any(rule.on == "response" for rule in settings.rules.rules),
+    )
+
+
 class Daemon:
     """One running agent."""
 
@@ -93,7 +102,8 @@ class Daemon:
         self._queue = Queue(
             config.kernel_queue, config.kernel_queue_length, self._packet
         )
-        plan = self._plan(config)
+        plan = _plan(config, self.engine.settings)
+        self._speak(plan)
         self._watch_links()
         try:
             self._control.install(plan)
@@ -154,10 +164,7 @@ class Daemon:
 
     def _log_decision(self, findings: tuple[Finding, ...], now: Instant) -> None:
         for finding in findings:
-            ruling = finding.ruling
-            if ruling.verdict is Verdict.ACCEPT and ruling.would is None:
-                continue
-            if self._log.admits(now):
+            if finding.ruling.stops and self._log.admits(now):
                 full = self._config.log_full_numbers
                 record = report.message_record(finding, full_numbers=full)
                 self._log.event("decision", now, **record)
@@ -182,18 +189,10 @@ class Daemon:
                 verdict=self.engine.settings.policy.internal_error.word,
             )
 
-    def _plan(self, config: Config) -> Plan:
-        plan = Plan(
-            queue=config.kernel_queue,
-            sip_ports=config.network_sip_ports,
-            mark=config.kernel_mark,
-            responses=any(
-                rule.on == "response" for rule in self.engine.settings.rules.rules
-            ),
-        )
+    def _speak(self, plan: Plan) -> None:
+        """Write verdicts into the mark as the ruleset of that plan reads them."""
         self._mark_rest = ~plan.mark & 0xFFFFFFFF
         self._codes = {verdict: plan.bits(code) for verdict, code in _CODES.items()}
-        return plan
 
     def _watch_links(self) -> None:
         """Learn again which interfaces face strangers."""
@@ -206,7 +205,7 @@ class Daemon:
     def _reinstall(self) -> None:
         """Put the ruleset back after somebody deleted it (`fw4 stop` deletes all)."""
         try:
-            self._control.install(self._plan(self._config))
+            self._control.install(_plan(self._config, self.engine.settings))
             self._log.event("notice", _now(), notice="table-reinstalled")
         except KernelError as error:
             self._log.event("notice", _now(), notice="table-lost", error=str(error))
@@ -218,16 +217,18 @@ class Daemon:
             if config.kernel_queue != self._config.kernel_queue:
                 raise KernelError("kernel.queue can only be changed by a restart")
             settings = assemble(config, self._rules_dir)
-            self.engine.settings = settings
-            self._config = config
-            self._log.limit(config.log_max_per_second)
-            self._control.refill(self._plan(config))
-            self._watch_links()
+            plan = _plan(config, settings)
+            self._control.refill(plan)
         except RingfenceError as error:
             self._log.event(
                 "reload", _now(), ok=False, problems=str(error).splitlines()
             )
             return
+        self._speak(plan)
+        self.engine.settings = settings
+        self._config = config
+        self._log.limit(config.log_max_per_second)
+        self._watch_links()
         self._ready("reload", ok=True)
 
     def _ready(self, kind: str, **fields: object) -> None:

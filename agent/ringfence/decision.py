@@ -33,6 +33,11 @@ class Ruling(NamedTuple):
     ban_s: int = 0
     """Seconds the source is to be banned; 0 for no ban."""
 
+    @property
+    def stops(self) -> bool:
+        """True when the message was stopped, or would have been but for monitoring."""
+        return self.verdict is not Verdict.ACCEPT or self.would is not None
+
 
 class Decision(NamedTuple):
     """What is done with one packet."""

@@ -36,7 +36,7 @@ class EventLog:
         """Change the allowed rate."""
         self._rate = float(max_per_second)
 
-    def event(self, kind: str, now: Instant, **fields: object) -> None:
+    def event(self, kind: str, now: Instant, /, **fields: object) -> None:
         """Write one event: ready, reload, notice, counters, an admitted decision."""
         self._write({"type": kind, "time": round(now.wall, 6), **fields})
 

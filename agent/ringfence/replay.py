@@ -81,6 +81,8 @@ def replay_file(
                 continue
             since = wall - (clock.start or 0.0)
             for finding in decision.findings:
+                if hits_only and not finding.ruling.stops:
+                    continue
                 record = report.message_record(finding, full_numbers=True)
                 if jsonl:
                     _line(

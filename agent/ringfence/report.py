@@ -228,7 +228,7 @@ def text_summary(counters: Counters) -> str:
 def worst(decision: Decision) -> bool:
     """Tell whether a decision is worth a log line: something was or would be stopped."""
     return decision.verdict is not Verdict.ACCEPT or any(
-        finding.ruling.would is not None for finding in decision.findings
+        finding.ruling.stops for finding in decision.findings
     )
 
 

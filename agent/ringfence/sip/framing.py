@@ -19,6 +19,7 @@ from ringfence.sip.startline import (
     MAX_HEAD,
     first_line,
     looks_like_sip,
+    read_start_line,
 )
 
 MAX_BODY: Final = 32_768
@@ -47,35 +48,38 @@ def next_message(data: bytes | bytearray, *, cut: bool = False) -> Framed:
     Raises `Malformed` as `read_start_line` does when a head cannot be read and
     nothing behind it begins like SIP.
     """
-    start = _blank_end(data, 0)
-    stray = False
+    start = first = _blank_end(data, 0)
     unreadable: Malformed | None = None
     while start < len(data):
-        window = bytes(data[start : start + MAX_HEAD])
-        end = _head_end(window)
+        window = _first_lines(data, start)
+        line, following = first_line(window)
+        if not (0 <= following < len(window) or len(window) == MAX_HEAD or cut):
+            # A line that is not whole, or may yet be continued. An unreadable one
+            # before it is reported when nothing can come of this.
+            if unreadable is not None and start - first < MAX_HEAD:
+                return Framed(None, first, 0)
+            return Framed(None, start, 0)
         if looks_like_sip(window):
-            if end < 0 and len(window) < MAX_HEAD and not cut:
-                return Framed(None, start, 0)
             try:
-                message = Message(window if end < 0 else window[:end])
+                read_start_line(line, cut=len(line) == MAX_HEAD)
             except Malformed as error:
                 unreadable = error
             else:
-                if stray:
-                    message.flag("sip.stray-bytes")
-                return _with_body(message, data, start, end, cut=cut)
-        elif len(window) < MAX_HEAD and not cut:
-            _, following = first_line(window)
-            if not 0 <= following < len(window):
-                break  # its line is not whole yet
-        following = _next_candidate(data, start)
-        if following < 0:
-            if unreadable is not None:
-                raise unreadable
-            return Framed(None, len(data), 0)
-        stray = True
-        start = following
-    return Framed(None, start, 0)
+                return _framed(data, start, stray=start > first, cut=cut)
+        start = _next_candidate(data, start)
+        if start < 0:
+            break
+    if unreadable is not None:
+        raise unreadable
+    return Framed(None, len(data), 0)
+
+
+def _first_lines(data: bytes | bytearray, start: int) -> bytes:
+    """As much of a message as shows its start-line, and that nothing continues it."""
+    end = data.find(b"\n", start, start + MAX_HEAD)
+    if end < 0 or data[end + 1 : end + 2] in (b" ", b"\t"):
+        end = start + MAX_HEAD
+    return bytes(data[start : min(end + 2, start + MAX_HEAD)])
 
 
 def _next_candidate(data: bytes | bytearray, start: int) -> int:
@@ -87,15 +91,19 @@ def _next_candidate(data: bytes | bytearray, start: int) -> int:
     return last if start < last < len(data) else -1
 
 
-def _with_body(
-    message: Message, data: bytes | bytearray, start: int, end: int, *, cut: bool
-) -> Framed:
-    """Find the end of a message whose head is `data[start : start + end]`."""
+def _framed(data: bytes | bytearray, start: int, *, stray: bool, cut: bool) -> Framed:
+    """Read the message whose start-line is at `start`, once all of it is there."""
+    window = bytes(data[start : start + MAX_HEAD])
+    end = _head_end(window)
+    if end < 0 and len(window) < MAX_HEAD and not cut:
+        return Framed(None, start, 0)
+    message = Message(window if end < 0 else window[:end])
     if end < 0:  # as much of the head as we read, or all there is
-        end = len(message.raw)
-        if end == MAX_HEAD:
+        if len(window) == MAX_HEAD:
             message.anomaly = "sip.head-too-long"
-        return Framed(message, start + end, 0)
+        return Framed(message, start + len(window), 0)
+    if stray:
+        message.flag("sip.stray-bytes")
     body = message.content_length or 0
     if body < 0:
         # Nobody knows how long it is: what follows is looked through for messages.

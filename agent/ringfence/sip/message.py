@@ -28,7 +28,7 @@ MAX_LINES: Final = 2_048
 64, pjsip any number: few enough to cost nothing, too many to hide behind."""
 
 # RFC 3261 section 25.1: LWS  =  [*WSP CRLF] 1*WSP
-_FOLD = re.compile(rb"\n[ \t]+")
+_FOLD = re.compile(rb"(?:\n[ \t]+)+")
 _WSP = b" \t"
 _BLANK = (b" ", b"\t")
 
@@ -117,8 +117,10 @@ class Message:
         if len(line) > MAX_START_LINE:
             self.flag("sip.start-line-too-long")
         if len(lines) > MAX_LINES:
-            del lines[MAX_LINES:]
-            self.flag("sip.too-many-lines")
+            lines = _unfold(b"\n".join(lines))
+            if len(lines) > MAX_LINES:
+                del lines[MAX_LINES:]
+                self.flag("sip.too-many-lines")
         self._fields: dict[str, bytes] = {}
         self._index(lines)
 

@@ -50,7 +50,7 @@ _BEGINS = re.compile(BEGINS)
 
 
 StartLine = tuple[str | None, str | None, int | None, str | None, bytes]
-"""Method (upper case), Request-URI, status (100 to 999), reason phrase, version: a
+"""Method (known ones in upper case), Request-URI, status (100 to 999), reason phrase, version: a
 request has the first two, a response the other two. The version is in upper case and
 without blanks, b"" when the line was cut before it. (A plain tuple, as one is made
 for each message.)"""
@@ -150,14 +150,14 @@ def read_start_line(line: bytes, *, cut: bool = False) -> StartLine:
         if len(second) != 3 or not second.isdigit() or second < b"100":
             raise Malformed("sip.start-line")
         return None, None, int(second), third.decode("utf-8", "replace"), first
-    name = _METHODS.get(first)
-    if name is None:
+    method = _METHODS.get(first)
+    if method is None:
         if not first or not _TOKEN.issuperset(first):
             raise Malformed("sip.method")
         # Case is significant (RFC 3261 section 7.1), but receivers exist that
         # answer `invite`; nothing honest depends on the difference.
-        name = first.decode("ascii").upper()
+        method = _METHODS.get(first.upper()) or first.decode("ascii")
     uri = second.strip(BLANKS)
     if not uri:
         raise Malformed("sip.request-uri")
-    return name, uri.decode("utf-8", "replace"), None, None, third
+    return method, uri.decode("utf-8", "replace"), None, None, third

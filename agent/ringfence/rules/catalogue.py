@@ -1,0 +1,226 @@
+"""The catalogue of rules as a page of Markdown, made of the rules themselves.
+
+Knows the shape of a rule's table, and writes what `compile_rule` would make of it in
+words; give it only tables that compile. `rules/README.md` is its output.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from ringfence.decode.reasons import REASONS as DECODE_REASONS
+from ringfence.facts import VOCABULARY
+from ringfence.rules.compile import COMPARISONS
+from ringfence.rules.model import SEVERITIES
+from ringfence.sip.reasons import ANOMALIES
+from ringfence.sip.reasons import REASONS as SIP_REASONS
+
+Table = Mapping[str, Any]
+
+KINDS: Final = {str: "text", int: "number", bool: "true or false"}
+
+WORDS: Final = {
+    "prefix": "begins with {}",
+    "not_prefix": "does not begin with {}",
+    "suffix": "ends with {}",
+    "contains": "contains {}",
+    "length": "is {} characters long",
+    "shape": "is made of {}",
+    "same_as": "is the same as {}, and not empty",
+    "over": "is over {}",
+    "under": "is under {}",
+}
+"""What each comparison says."""
+
+SHAPES: Final = {
+    "digits": "digits",
+    "hex": "hexadecimal digits, letters in lower case",
+    "lower": "the letters a to z",
+    "lower-alnum": "the letters a to z and digits",
+}
+
+_HEAD: Final = """\
+# Rules
+
+This page is generated from the rule files beside it and from the code that reads them:
+`python rules/catalogue.py` prints it, and a test fails when it is out of date. Each
+rule has captures that it hits and captures that it nearly hits in
+[`pcaps/`](../pcaps/README.md).
+
+A message is held against the rules by severity, then by name; the first one that
+matches decides. Emergency calls pass before any rule is asked, and so do the site's own
+lists: `ringfence explain` shows who decides on a number or an address.
+
+| rule | severity | does | hits when |
+|---|---|---|---|
+"""
+
+_SWITCH: Final = """\
+**Switch.** In `ringfence.toml`, to judge and log without stopping anything, or to do
+without the rule:
+
+```toml
+[rules.{id}]
+mode = "monitor"   # or "off"
+```
+"""
+
+_EXCEPTIONS: Final = {
+    "source": "**Exceptions.** Addresses, networks and countries in `origin.allow`.",
+    "destination": "**Exceptions.** Numbers that begin as one in `numbers.allow` does.",
+}
+
+_FACTS: Final = """\
+## Facts
+
+What a rule can ask. A fact may be absent (a message without a User-Agent has no
+`user_agent`); an absent fact matches nothing, not even `not_prefix`.
+
+| fact | is | what |
+|---|---|---|
+"""
+
+_COMPARISONS: Final = """\
+## Comparisons
+
+A fact alone must equal the value, or one of the values in a list. In braces stand one
+or more of these, and all must hold:
+
+| comparison | for | says |
+|---|---|---|
+"""
+
+_MALFORMED: Final = """\
+## What cannot be read
+
+A packet that cannot be read meets no rule: `policy.malformed` decides. These are the
+reasons that the log gives.
+
+| reason | meaning |
+|---|---|
+"""
+
+_FLAWS: Final = """\
+## Flaws
+
+A message that can be read in spite of a flaw meets the rules like any other; if none
+stops it, `policy.malformed` decides. The fact `anomaly` names the first flaw.
+
+| flaw | meaning |
+|---|---|
+"""
+
+
+def catalogue(tables: Iterable[Table]) -> str:
+    """Write the whole page for parsed rule files."""
+    rules = sorted(tables, key=lambda rule: (SEVERITIES[rule["severity"]], rule["id"]))
+    parts = [_HEAD + "".join(map(_row, rules))]
+    parts += map(_rule, rules)
+    parts += [
+        _FACTS
+        + "".join(
+            f"| `{name}` | {KINDS[fact.kind]} | {fact.what} |\n"
+            for name, fact in VOCABULARY.items()
+        ),
+        _COMPARISONS
+        + "".join(
+            f"| `{name}` | {KINDS[suits]} | {_meaning(name)} |\n"
+            for name, (suits, _, _) in COMPARISONS.items()
+        ),
+        _MALFORMED + _names({**DECODE_REASONS, **SIP_REASONS}),
+        _FLAWS + _names(ANOMALIES),
+    ]
+    return "\n".join(parts)
+
+
+def _row(rule: Table) -> str:
+    docs = rule["docs"]
+    link = f"[{rule['id']}](#{rule['id']})"
+    verdict = rule["then"]["verdict"]
+    return f"| {link} | {rule['severity']} | {verdict} | {docs['what']} |\n"
+
+
+def _rule(rule: Table) -> str:
+    docs, then = rule["docs"], rule["then"]
+    references = "\n".join(f"- {reference}" for reference in docs["references"])
+    return "\n\n".join(
+        [
+            f"## {rule['id']}",
+            f"{docs['what']}",
+            f"**Why.** {docs['why']}",
+            f"**Matches** {_match(rule['match'])}",
+            f"**Does.** Verdict {then['verdict']}"
+            + (" (for senders outside: drop)" if then["verdict"] == "reject" else "")
+            + f". The reason in the log: {_code(then['reason'])}. Revision "
+            f"{rule['rev']}, severity {rule['severity']}.",
+            f"**False positives.** {docs['false_positives']}",
+            _EXCEPTIONS[rule["judges"]],
+            _SWITCH.format(id=rule["id"]).rstrip(),
+            f"**References**\n\n{references}",
+            f"**Captures.** [`pcaps/{rule['id']}/`](../pcaps/{rule['id']}/)\n",
+        ]
+    )
+
+
+def _match(match: Table) -> str:
+    facts = {
+        name: wanted
+        for name, wanted in match.items()
+        if name not in ("on", "method", "any")
+    }
+    methods = match.get("method", [])
+    methods = methods if isinstance(methods, list) else [methods]
+    kind = f"{' or '.join(methods)} {match['on']}" if methods else f"any {match['on']}"
+    article = "" if not methods else "an " if kind[0] in "AEIOU" else "a "
+    alternatives = match.get("any", [])
+    all_of = "all of this" if len(facts) + bool(alternatives) > 1 else "this"
+    lines = [f"{article}{kind} of which {all_of} is true:", ""]
+    lines += [f"- {_says(name, wanted)}" for name, wanted in facts.items()]
+    if alternatives:
+        lines.append("- one of these signatures fits:")
+    for number, signature in enumerate(alternatives, 1):
+        traits = [
+            _says(name, wanted) for name, wanted in signature.items() if name != "name"
+        ]
+        lines.append(f"  {number}. *{signature['name']}*: {'; '.join(traits)}")
+    return "\n".join(lines)
+
+
+def _says(name: str, wanted: object) -> str:
+    """Write one `fact = value` line in words."""
+    if isinstance(wanted, dict):
+        tests = [_compared(key, operand) for key, operand in wanted.items()]
+        return f"`{name}` " + ", ".join(tests)
+    if isinstance(wanted, bool):
+        return f"`{name}` is {'true' if wanted else 'false'}"
+    if isinstance(wanted, list):
+        return f"`{name}` is one of " + ", ".join(map(_code, wanted))
+    return f"`{name}` is {_code(wanted)}" if wanted != "" else f"`{name}` is empty"
+
+
+def _compared(key: str, operand: object) -> str:
+    if key == "shape":
+        return WORDS[key].format(SHAPES[str(operand)])
+    if key in ("length", "over", "under"):
+        return WORDS[key].format(operand)
+    if key == "same_as":
+        return WORDS[key].format(f"`{operand}`")
+    return WORDS[key].format(_code(operand))
+
+
+def _meaning(name: str) -> str:
+    if name == "shape":
+        shapes = "; ".join(f"`{shape}`: {what}" for shape, what in SHAPES.items())
+        return f"{WORDS[name].format('one kind of character')} ({shapes})"
+    whats = {"same_as": "another fact", "length": "so many"}
+    kinds = {str: "this text", int: "this number"}
+    return WORDS[name].format(whats.get(name, kinds.get(COMPARISONS[name][1], "")))
+
+
+def _names(table: Mapping[str, str]) -> str:
+    return "".join(f"| `{name}` | {meaning} |\n" for name, meaning in table.items())
+
+
+def _code(value: object) -> str:
+    """Write a value as it stands in a rule file."""
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
