@@ -661,3 +661,11 @@ def test_settings_are_exchanged_between_packets_and_state_stays() -> None:
     assert judge.counters.messages == 1
     held = ruling(udp(register(), JAPAN), on=judge)
     assert (held.verdict, held.would) == (ACCEPT, DROP)
+
+
+def test_a_message_cut_by_the_capture_is_judged_on_its_head() -> None:
+    judge = engine()
+    whole = tcp(sip("REGISTER", body=b"x" * 900), src=ABROAD)
+    kept = whole.data[: len(whole.data) - 500]
+    decision = judge.inspect(Packet(kept, length=len(whole.data)), NOW)
+    assert [finding.ruling.verdict for finding in decision.findings] == [DROP]

@@ -147,7 +147,7 @@ class Engine:
         findings: list[Finding] = []
         while flow.data:
             try:
-                framed = next_message(flow.data)
+                framed = next_message(flow.data, cut=segment.cut)
             except Malformed as error:
                 # The flow stays: its next message begins at the next byte in order,
                 # not where a stranger lets the next segment begin.
@@ -155,7 +155,7 @@ class Engine:
                 bad = self._malformed(error.reason)
                 verdicts = [finding.ruling.verdict for finding in findings]
                 worst_of_all = max([bad.verdict, *verdicts])
-                flow.dead = worst_of_all is not Verdict.ACCEPT
+                flow.dead |= worst_of_all is not Verdict.ACCEPT
                 return bad._replace(verdict=worst_of_all, findings=tuple(findings))
             del flow.data[: framed.used]
             flow.skip = framed.skip
