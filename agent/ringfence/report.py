@@ -164,7 +164,7 @@ def summary_record(counters: Counters) -> Record:
         "dropped": counters.dropped,
         "rejected": counters.rejected,
         "held": counters.held,
-        "bans": 0,
+        "bans": counters.bans,
         "state_full": counters.state_full,
         "rules": dict(sorted(counters.rules.items())),
     }

@@ -81,7 +81,9 @@ def almost_messages() -> st.SearchStrategy[bytes]:
         st.sampled_from(REQUEST.splitlines(keepends=True)),
         st.sampled_from(RESPONSE.splitlines(keepends=True)),
         st.sampled_from((b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b",", b";", b":")),
-        st.sampled_from((b'"', b"\\", b"<", b">", b"@", b"[", b"]", b"=", b"%", b"SIP/")),
+        st.sampled_from(
+            (b'"', b"\\", b"<", b">", b"@", b"[", b"]", b"=", b"%", b"SIP/")
+        ),
         st.binary(max_size=8),
     )
     return st.lists(piece, max_size=24).map(b"".join)

@@ -115,7 +115,7 @@ def test_params_looked_at(filler: str) -> None:
         (" token ", "token"),
         ('"quoted"', "quoted"),
         (' "quoted" rest', "quoted"),
-        (r'"a\\\"b"', r'a\"b'),
+        (r'"a\\\"b"', r"a\"b"),
         ('"open', "open"),
         ('"', ""),
         ('""', ""),

@@ -25,7 +25,11 @@ def test_request() -> None:
     sender, receiver = found.name_addr("from"), found.name_addr("to")
     assert sender is not None
     assert receiver is not None
-    assert (sender.display, sender.uri.user, sender.tag) == ("Desk, 201", "201", "1928301774")
+    assert (sender.display, sender.uri.user, sender.tag) == (
+        "Desk, 201",
+        "201",
+        "1928301774",
+    )
     assert (receiver.uri.user, receiver.tag) == ("+81312345678", "")
     assert found.call_id == "a84b4c76e66710@192.0.2.10"
     assert found.cseq == ("314159", "INVITE")
@@ -65,7 +69,15 @@ def test_compact_names(compact: str, name: str) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        *("Call-ID", "Call-Id", "call-id", "CALL-ID", "cALL-iD", "Call-ID ", "Call-ID\t"),
+        *(
+            "Call-ID",
+            "Call-Id",
+            "call-id",
+            "CALL-ID",
+            "cALL-iD",
+            "Call-ID ",
+            "Call-ID\t",
+        ),
         *("call-id  \t", "i", "I "),
     ],
 )
@@ -372,8 +384,10 @@ WHOLE = [
 
 @pytest.mark.parametrize("raw", WHOLE)
 def test_truncated_at_each_byte(raw: bytes) -> None:
-    line_end = len(raw) - len(raw.lstrip()) + min(
-        raw.lstrip().find(end) % len(raw) for end in (b"\r", b"\n")
+    line_end = (
+        len(raw)
+        - len(raw.lstrip())
+        + min(raw.lstrip().find(end) % len(raw) for end in (b"\r", b"\n"))
     )
     for size in range(len(raw) + 1):
         found = read(raw[:size])

@@ -157,7 +157,9 @@ def test_line_in_a_message(line: bytes, before: bytes) -> None:
     found = (message.method, message.request_uri, message.status, message.reason_phrase)
     assert found == read_start_line(line)[:4]
     assert message.call_id == "1"
-    assert (message.anomaly == "sip.version") == (read_start_line(line)[4] != b"SIP/2.0")
+    assert (message.anomaly == "sip.version") == (
+        read_start_line(line)[4] != b"SIP/2.0"
+    )
 
 
 @pytest.mark.parametrize("line", [line for line in ALL if b"\n" not in line])
