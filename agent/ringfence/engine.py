@@ -159,8 +159,6 @@ class Engine:
                 # The flow stays: its next message begins at the next byte in order,
                 # not where a stranger lets the next segment begin.
                 flow.data.clear()
-                if error.reason == "sip.not-sip":
-                    break
                 bad = self._malformed(error.reason)
                 verdicts = [finding.ruling.verdict for finding in findings]
                 worst_of_all = max([bad.verdict, *verdicts])

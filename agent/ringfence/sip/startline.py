@@ -50,10 +50,10 @@ _BEGINS = re.compile(BEGINS)
 
 
 StartLine = tuple[str | None, str | None, int | None, str | None, bytes]
-"""Method (known ones in upper case), Request-URI, status (100 to 999), reason phrase, version: a
-request has the first two, a response the other two. The version is in upper case and
-without blanks, b"" when the line was cut before it. (A plain tuple, as one is made
-for each message.)"""
+"""Method (known ones in upper case), Request-URI, status (100 to 999), reason phrase,
+version: a request has the first two, a response the other two. The version is in
+upper case and without blanks, b"" when the line was cut before it. (A plain tuple, as
+one is made for each message.)"""
 
 
 def looks_like_sip(payload: bytes) -> bool:
