@@ -114,7 +114,8 @@ def test_thresholds_of_rules() -> None:
     text = f'{TABLE}[rules.password-guessing]\nover = 10\n'
     rules = {rule.id: rule for rule in made(text).rules.rules}
     rule = rules["password-guessing"]
-    assert rule.count is not None and rule.shipped is not None
+    assert rule.count is not None
+    assert rule.shipped is not None
     assert (rule.count.over, rule.count.within) == (10, 60.0)
     assert (rule.shipped.over, rule.shipped.within) == (5, 60.0)
     assert rules["request-flood"].shipped is None

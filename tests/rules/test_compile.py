@@ -411,8 +411,7 @@ def test_all_problems_at_once() -> None:
         "severity = None: expected one of critical, high, medium, low",
         "judges = None: expected one of source, destination",
         "match = None: expected a table",
-        "match.on = None: expected one of request, response, "
-            "auth-failure, refusal",
+        "match.on = None: expected one of request, response, auth-failure, refusal",
         "match = {}: expected at least one fact besides on and method",
         "then = None: expected a table",
         "then.verdict = None: expected one of drop, reject",

@@ -76,9 +76,7 @@ class Site:
     def answer(
         self, fields: dict[str, str | None], password: str | None, src: str, sport: int
     ) -> int:
-        status = 401 if password is None else 200
-        if password is not None and password != "right":
-            status = self.refusal
+        status = {None: 401, "right": 200}.get(password, self.refusal)
         more = {"WWW-Authenticate": 'Digest realm="r", nonce="n2"'}
         head = {"Contact": None, "User-Agent": None, "Max-Forwards": None}
         text = sip(
@@ -365,7 +363,7 @@ def test_a_guarded_account_is_for_those_who_registered_it_before() -> None:
 
 def test_a_flood_is_stopped_and_an_office_is_none() -> None:
     site = Site(SITE + '[rules.request-flood]\nover = 100\nwithin = "10s"\n')
-    for second in range(60):
+    for _ in range(60):
         site.now += 1
         for phone in range(9):
             assert site.register(str(phone), None) == 401
