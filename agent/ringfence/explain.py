@@ -120,8 +120,8 @@ def explain_text(record: Record) -> str:
         home = "home" if record["home"] else "not home"
         lines.append(f"  {country}, {home}, {record['side']}")
     limits = record.get("limits")
-    if isinstance(limits, list) and limits:
-        lines.append("  may, before it is stopped, " + "; ".join(map(str, limits)))
+    if isinstance(limits, list):
+        lines += [f"  {limit}" for limit in limits if "configured" in limit]
     rule = f"rule {record['rule']}" if record["rule"] else "no rule"
     lines.append(f"  {rule} ({record['source']}): {record['why']}")
     return "\n".join(lines)
