@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from builders import (
     ABROAD,
     ACK,
+    COUNTRIES,
     INSIDE,
     JAPAN,
     LISTED,
@@ -279,6 +283,44 @@ def test_the_table_for_people(tmp_path: Path) -> None:
     held = text(path, toml='mode = "monitor"\n', hits_only=True)
     assert held[2].endswith("(monitor only; would drop)")
     assert len(held) == 7
+
+
+def test_json_is_utf8_and_not_escaped(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.pcap", udp(sip(fields={"User-Agent": "téléphone"})))
+    out = io.StringIO()
+    replay([path], settings(), out, jsonl=True)
+    assert '"user_agent": "téléphone"' in out.getvalue()
+
+
+def watched(tmp_path: Path, packets: int) -> str:
+    """Replay a capture of so many kilobytes where a person watches standard error."""
+    table = tmp_path / "ringfence.toml"
+    table.write_text(f'[origin]\ntable = "{COUNTRIES}"\n', encoding="utf-8")
+    path = write(tmp_path / "x.pcap", *[udp(bytes(1024 - 44))] * packets, step=0)
+    command = [sys.executable, "-m", "ringfence", "replay", str(path)]
+    terminal, theirs = os.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        subprocess.run(  # noqa: S603 - our own command
+            [*command, "--config", str(table)],
+            check=True,
+            timeout=60,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+        )
+        os.set_blocking(terminal, False)
+        try:
+            shown = screen.read() or b""
+        finally:
+            os.close(theirs)
+    return shown.decode()
+
+
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
+    assert watched(tmp_path, 9 * 1024) == "\r 44 %\r 88 %\r     \r"
+
+
+def test_no_progress_of_a_short_capture(tmp_path: Path) -> None:
+    assert watched(tmp_path, 1024) == ""
 
 
 def test_no_progress_where_nobody_watches(

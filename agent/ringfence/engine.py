@@ -141,11 +141,13 @@ class Engine:
                 if self.settings.policy.state_full is Verdict.DROP:
                     return Decision(self._held(Verdict.DROP), "state-full")
             flow = self.streams.open(segment, now)
-        if flow.dead and segment.payload and not self.settings.monitor:
+        stops = bool(segment.payload) and not self.settings.monitor
+        if flow.dead and stops:
             return Decision(Verdict.DROP, "refused-flow")
-        if not self.streams.push(flow, segment, now):
-            return NOT_SIP
-        return self._messages(flow, segment, indev, now)
+        grown = self.streams.push(flow, segment, now)
+        if flow.dead and stops:  # the sender has just contradicted itself
+            return Decision(Verdict.DROP, "contradicting-flow")
+        return self._messages(flow, segment, indev, now) if grown else NOT_SIP
 
     def _messages(
         self, flow: Flow, segment: Segment, indev: int, now: Instant
@@ -154,7 +156,7 @@ class Engine:
         findings: list[Finding] = []
         while flow.data:
             try:
-                framed = next_message(flow.data)
+                framed = next_message(flow.data, cut=segment.cut)
             except Malformed as error:
                 # The flow stays: its next message begins at the next byte in order,
                 # not where a stranger lets the next segment begin.
@@ -162,7 +164,7 @@ class Engine:
                 bad = self._malformed(error.reason)
                 verdicts = [finding.ruling.verdict for finding in findings]
                 worst_of_all = max([bad.verdict, *verdicts])
-                flow.dead = worst_of_all is not Verdict.ACCEPT
+                flow.dead |= worst_of_all is not Verdict.ACCEPT
                 return bad._replace(verdict=worst_of_all, findings=tuple(findings))
             del flow.data[: framed.used]
             flow.skip = framed.skip

@@ -81,7 +81,6 @@ def _number(what: str, engine: Engine) -> Record:
     ruling = engine.rule_on(facts)
     reading = facts.reading
     assert reading is not None  # noqa: S101 - an INVITE always dials
-    number = facts.number_ruling
     return {
         "input": what,
         "kind": "number",
@@ -94,7 +93,7 @@ def _number(what: str, engine: Engine) -> Record:
         "readings": list(reading.steps),
         "detail": reading.detail,
         "tier": reading.tier,
-        "why": ruling.reason if number is None or ruling.rule else number.why,
+        "why": ruling.reason,
         "would": _would(ruling),
     }
 

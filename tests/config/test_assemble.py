@@ -111,7 +111,7 @@ def test_modes_of_rules(mode: str) -> None:
 
 
 def test_thresholds_of_rules() -> None:
-    text = f'{TABLE}[rules.password-guessing]\nover = 10\n'
+    text = f"{TABLE}[rules.password-guessing]\nover = 10\n"
     rules = {rule.id: rule for rule in made(text).rules.rules}
     rule = rules["password-guessing"]
     assert rule.count is not None

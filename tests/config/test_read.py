@@ -25,7 +25,9 @@ def test_nothing_is_every_default() -> None:
     assert config.network_sip_ports == {5060}
     assert config.policy_malformed is Verdict.ACCEPT
     assert config.kernel_mark == 0x0F000000
+    assert (config.kernel_queue, config.kernel_queue_length) == (5060, 4096)
     assert config.log_full_numbers is False
+    assert config.log_max_per_second == 20
     assert config.rules == {}
 
 
@@ -135,8 +137,13 @@ def test_all_errors_at_once() -> None:
             "[log]\nfull_numbers = 2026-11-21",
             'log.full_numbers = "2026-11-21": expected true or false',
         ),
+        ('mode = "é"', 'mode = "é": expected one of "enforce", "monitor"'),
         (
-            f'mode = "{"x" * 100}"',
+            f'mode = "{"x" * 78}"',
+            f'mode = "{"x" * 78}": expected one of "enforce", "monitor"',
+        ),
+        (
+            f'mode = "{"x" * 79}"',
             f'mode = "{"x" * 76}...: expected one of "enforce", "monitor"',
         ),
     ],

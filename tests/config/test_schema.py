@@ -31,6 +31,7 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
         ("auto", ()),
         ("wan", ("wan",)),
         (["eth0", "pppoe-wan"], ("eth0", "pppoe-wan")),
+        ("x", ("x",)),
         ("x" * 15, ("x" * 15,)),
     ],
     "network.inside": [

@@ -327,6 +327,15 @@ def test_data_on_the_syn(isn: int) -> None:
     assert line.data == b"abcdef"
 
 
+def test_data_on_the_next_syn() -> None:
+    line = Line()
+    line.send(b"old", 0)
+    line.send(b"abc", (1 << 20) - 1, SYN)
+    assert line.data == b"abc"
+    line.send(b"def", (1 << 20) + 3)
+    assert line.data == b"abcdef"
+
+
 @pytest.mark.parametrize("flags", [FIN | ACK, RST, RST | ACK])
 def test_an_end_in_order_forgets_the_flow(flags: int) -> None:
     line = Line()
@@ -363,7 +372,7 @@ def test_an_end_does_not_revive_a_dead_flow() -> None:
 
 @pytest.mark.parametrize("offset", [-500, -1, 0, 2, 50, 10_000_000, -10_000_000])
 def test_a_syn_in_the_middle_changes_nothing(offset: int) -> None:
-    """The receiver ignores it (RFC 5961 section 4), so it must not lose us our place."""
+    """The receiver ignores it (RFC 5961 section 4), and so must we."""
     line = Line()
     line.send(b"abc", 0)
     line.send(b"", offset, SYN)
@@ -397,20 +406,16 @@ def test_the_next_connection_after_a_refusal() -> None:
     assert line.data == b"abc"
 
 
-def test_a_refused_flow_from_its_first_byte_on() -> None:
-    """With the same first number all of it is judged again; parts of it are not."""
+@pytest.mark.parametrize("offset", [-1, 0, 5, 1000, -1000])
+def test_a_refused_flow_is_not_sent_again(offset: int) -> None:
+    """The receiver may hold parts of it; of two rounds it would make one message."""
     line = Line()
-    line.send(b"abc", 0)
+    line.send(b"cd", 2)
+    line.send(b"ab", 0)
     line.flow.dead = True
-    line.send(b"", 0, SYN)  # announces the second byte
-    line.send(b"bc", 1)
+    line.send(b"", offset, SYN)
+    line.send(b"ab", offset + 1)
     assert line.flow.dead
-    line.send(b"", -1, SYN)
-    line.send(b"bc", 1)
-    assert line.flow.dead
-    line.send(b"abc", 0)
-    assert not line.flow.dead
-    assert line.data == b"abc"
 
 
 # Bounds ---------------------------------------------------------------------------
@@ -448,6 +453,27 @@ def test_flows_age() -> None:
     assert not streams.full(beyond)
     assert len(streams.flows) == 0
     assert streams.octets == 0
+
+
+def test_an_aged_flow_leaves_nothing_behind() -> None:
+    """Its successor takes its place in the table, not its bytes."""
+    streams = Streams()
+    first = segment(b"abc")
+    streams.push(streams.open(first, NOW), first, NOW)
+    later = Instant(NOW.mono + FLOW_AGE + 1, NOW.wall)
+    assert streams.find(first, later) is None
+    streams.open(segment(flags=SYN), later)
+    assert streams.octets == OVERHEAD
+
+
+def test_no_room_at_all() -> None:
+    streams = Streams(capacity=0)
+    first = segment(b"abc")
+    flow = streams.open(first, NOW)
+    assert streams.push(flow, first, NOW)
+    assert flow.data == b"abc"
+    assert len(streams.flows) == 0
+    assert streams.full(NOW)
 
 
 def held(streams: Streams, count: int, size: int) -> None:

@@ -158,6 +158,37 @@ def test_one_of_the_alternatives_must_hold_whole() -> None:
     assert named("b", "2", INSIDE) is None
 
 
+@pytest.mark.parametrize(
+    ("trait", "user_agent"),
+    [
+        ({"user_agent": "a"}, "a"),
+        ({"user_agent": ["a", "b"]}, "b"),
+        ({"user_agent": {"prefix": "a"}}, "ab"),
+        ({"source_home": False, "user_agent": "a"}, "a"),
+        ({"max_forwards": 70, "user_agent": "a"}, "a"),
+        ({"max_forwards": {"over": 69}, "user_agent": "a"}, "a"),
+    ],
+)
+def test_an_alternative_is_found_however_it_begins(
+    trait: dict[str, object], user_agent: str
+) -> None:
+    others = [
+        {"name": "exact", "user_agent": "x", "max_forwards": 1},
+        {"name": "compared", "user_agent": {"prefix": "x"}},
+        {"name": "number", "max_forwards": 3},
+        {"name": "same exact, more", "user_agent": "a", "max_forwards": 4},
+    ]
+    for alternatives in (
+        [{"name": "it", **trait}, *others],
+        [*others, {"name": "it", **trait}],
+    ):
+        made = rule({"any": alternatives})
+        hit = sip(fields={"User-Agent": user_agent})
+        assert made.match(facts_of(udp(hit, ABROAD))) == "it"
+        miss = sip(fields={"User-Agent": "c"})
+        assert made.match(facts_of(udp(miss, ABROAD))) is None
+
+
 def test_a_rule_without_alternatives_has_no_signature_to_name() -> None:
     assert rule().match(facts_of(udp(sip(), ABROAD))) == ""
 
@@ -402,6 +433,28 @@ def test_docs_are_not_left_empty(key: str) -> None:
     assert problems_of({**table, "docs": docs}) == [
         f"docs.{key} = None: expected a text that is not empty"
     ]
+
+
+@pytest.mark.parametrize(
+    ("docs", "problem"),
+    [
+        (
+            {"references": []},
+            "docs.references = []: expected a list with a source or more",
+        ),
+        (
+            {"references": "RFC 3261"},
+            "docs.references = 'RFC 3261': expected a list with a source or more",
+        ),
+        (
+            {"author": "me"},
+            "docs.author = 'me': expected one of false_positives, references, what, why",
+        ),
+    ],
+)
+def test_docs_that_are_refused(docs: dict[str, object], problem: str) -> None:
+    table: dict[str, Any] = rule_table()
+    assert problems_of({**table, "docs": {**table["docs"], **docs}}) == [problem]
 
 
 def test_all_problems_at_once() -> None:

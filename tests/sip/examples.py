@@ -48,7 +48,7 @@ def read_all(message: Message) -> None:
     """Ask for everything that a message can be asked for; nothing may raise."""
     for name in FIELDS:
         text = message.field(name)
-        assert text is None or text == text.strip()
+        assert text is None or text == text.strip(" \t\r\n")
         address = message.name_addr(name)
         assert (address is None) == (text is None)
         for value in message.values(name):

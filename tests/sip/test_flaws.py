@@ -20,6 +20,7 @@ FLAWED = {
     "sip.no-blank-line": LINE,
     "sip.lone-cr": LINE + b"X: y\rTo: z\r\n\r\n",
     "sip.too-many-lines": LINE + b"X:\r\n" * (MAX_LINES + 1) + b"\r\n",
+    "sip.too-many-values": LINE + b"m: %s\r\n\r\n" % b",".join([b"*"] * 71),
     "sip.repeated-field": LINE + b"f: a\r\nf: b\r\n\r\n",
     "sip.content-length": LINE + b"l: 1\r\n\r\n",
     "sip.stray-bytes": b"noise\r\n" + LINE + b"\r\n",
@@ -47,5 +48,6 @@ def test_flawed(anomaly: str) -> None:
     else:
         message = Message(raw)
         message.check_length(cut=False)
+        message.values("contact")
     assert message is not None
     assert message.anomaly == anomaly

@@ -77,6 +77,7 @@ WRONG = [
     (b"REGI\xffSTER sip:pbx SIP/2.0", "sip.method"),
     (b"INV[ITE sip:pbx SIP/2.0", "sip.method"),
     (b"Via: SIP/2.0", "sip.method"),
+    (b"INV/ITE sip:pbx SIP/2.0", "sip.method"),
     (b"INVITE  SIP/2.0", "sip.request-uri"),
     (b"INVITE SIP/2.0", "sip.request-uri"),
     (b"INVITE \t SIP / 2.0", "sip.request-uri"),
@@ -106,6 +107,9 @@ OTHERS = [
     b"\x00\x01\x00\x08\x21\x12\xa4\x42",  # STUN
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
     b"INVITE nonsense\r\n\r\n",
+    b"GET /\nINVITE sip:pbx SIP/2.0\r\n\r\n",
+    b"hello\nSIP/2.0 200 OK\r\n\r\n",
+    b"a\nb SIP/2.0x",
     b"SIPPING sip:x HTTP/1.1\r\n",
 ]
 
