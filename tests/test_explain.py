@@ -185,6 +185,18 @@ def test_words_about_a_number_without_country_or_steps() -> None:
     ]
 
 
+def test_thresholds_that_the_site_has_set() -> None:
+    toml = "[rules.password-guessing]\nover = 10\n"
+    line = "password-guessing: 10 within 1m (configured; shipped 5 within 1m)"
+    found = told(JAPAN, toml)
+    assert isinstance(found["limits"], list)
+    assert line in found["limits"]
+    assert "request-flood: 1000 within 10s" in found["limits"]
+    assert f"  {line}" in explain_text(found).splitlines()
+    assert told(INSIDE, toml)["limits"] == []
+    assert told(JAPAN, toml + f'[origin]\nallow = ["{JAPAN}"]\n')["limits"] == []
+
+
 def test_words_about_addresses() -> None:
     assert explain_text(told(NOWHERE)).splitlines() == [
         f"{NOWHERE}: drop",

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ringfence.state import BoundedTable
+from ringfence.state import BoundedTable, Rate, Recent
 
 Gone = list[tuple[str, int]]
 
@@ -118,3 +118,68 @@ def test_agrees_with_a_plain_dict(
         assert len(bounded) <= 3
         for k in range(7):
             assert bounded.get(k, now) == plain.get(k, (0.0, None))[1]
+
+
+def test_recent_events_are_counted_within_the_window() -> None:
+    recent = Recent(10, 60.0, 5)
+    assert [recent.add("a", None, 0, float(at)) for at in range(4)] == [1, 2, 3, 4]
+    assert recent.count("a", 60.0) == 4
+    assert recent.count("a", 60.5) == 3
+    assert recent.count("b", 0.0) == 0
+    assert recent.add("a", None, 0, 62.5) == 2
+    recent.forget("a")
+    assert recent.count("a", 62.5) == 0
+
+
+def test_recent_events_are_held_up_to_what_can_be_told() -> None:
+    recent = Recent(10, 60.0, 3)
+    assert [recent.add("a", None, 0, 0.0) for _ in range(5)] == [1, 2, 3, 3, 3]
+    held = recent.table.get("a", 0.0)
+    assert held is not None
+    assert len(held) == 3
+
+
+def test_recent_events_with_the_same_item_count_once() -> None:
+    recent = Recent(10, 60.0, 5)
+    assert [recent.add("a", item, 0, 0.0) for item in "xyxyz"] == [1, 2, 2, 2, 3]
+
+
+def test_recent_events_of_a_pair_are_cleared() -> None:
+    recent = Recent(10, 60.0, 5)
+    for pair in (1, 2, 1):
+        recent.add("a", None, pair, 0.0)
+    recent.clear("a", 1, 0.0)
+    assert recent.count("a", 0.0) == 1
+    recent.clear("b", 1, 0.0)
+    assert recent.count("b", 0.0) == 0
+
+
+def test_recent_events_have_a_capacity() -> None:
+    recent = Recent(2, 60.0, 5)
+    for key in "abc":
+        recent.add(key, None, 0, 0.0)
+    assert [recent.count(key, 0.0) for key in "abc"] == [0, 1, 1]
+    assert recent.table.evicted == 1
+
+
+@given(st.lists(st.floats(0.0, 5.0), max_size=60))
+def test_a_rate_is_right_to_a_window(steps: list[float]) -> None:
+    rate, mono, times = Rate(4, 10.0), 0.0, []
+    for step in steps:
+        mono += step
+        times.append(mono)
+        found = rate.add("a", None, 0, mono)
+        assert found <= sum(mono - at <= 20.0 for at in times)
+        assert found >= 1
+
+
+def test_a_steady_rate_is_told() -> None:
+    rate = Rate(4, 10.0)
+    found = [rate.add("a", None, 0, at / 10) for at in range(1000)]
+    assert all(95 <= count <= 105 for count in found[200:])
+    assert 95 <= rate.count("a", 100.0) <= 105
+    assert rate.count("a", 115.0) < 60
+    assert rate.count("a", 121.0) == 0
+    rate.clear("a", 0, 99.9)
+    rate.forget("a")
+    assert rate.count("a", 99.9) == 0

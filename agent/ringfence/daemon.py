@@ -63,7 +63,7 @@ def _plan(config: Config, settings: Settings) -> Plan:
         queue=config.kernel_queue,
         sip_ports=config.network_sip_ports,
         mark=config.kernel_mark,
-        responses=any(rule.on == "response" for rule in settings.rules.rules),
+        responses=settings.rules.wants_responses,
     )
 
 

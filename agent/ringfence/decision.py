@@ -31,12 +31,23 @@ class Ruling(NamedTuple):
     would: Verdict | None = None
     """The verdict that monitoring held back; None when nothing was held back."""
     ban_s: int = 0
-    """Seconds the source is to be banned; 0 for no ban."""
+    """Seconds of the ban that begins with this message, one of five steps; 0: none.
+
+    Whom it bans, `Decision.ban` says: the message itself may pass, as the answer does
+    that told of a failure."""
 
     @property
     def stops(self) -> bool:
-        """True when the message was stopped, or would have been but for monitoring."""
-        return self.verdict is not Verdict.ACCEPT or self.would is not None
+        """True when something was stopped, or would have been but for monitoring.
+
+        The message itself, or whatever else its sender (for an answer: its receiver)
+        will send, by a ban or a guard.
+        """
+        return (
+            self.verdict is not Verdict.ACCEPT
+            or self.rule is not None
+            or self.would is not None
+        )
 
 
 class Decision(NamedTuple):
@@ -49,6 +60,12 @@ class Decision(NamedTuple):
     """One for each SIP message that this packet completed, in order."""
     malformed: str | None = None
     """The `Malformed` reason, when the packet could not be read."""
+    ban: str | None = None
+    """Which of the packet's addresses is to be banned: `src`, `dst` or none.
+
+    IPv4 bans one address, IPv6 the /64 around it (`facts.network_key`)."""
+    ban_s: int = 0
+    """Seconds of that ban, one of `rules.bans.STEPS`; 0 without one."""
 
 
 class Finding(NamedTuple):

@@ -10,6 +10,7 @@ from ringfence.facts import Facts
 from ringfence.facts.country import parse_address
 from ringfence.packet import Datagram
 from ringfence.report import Record
+from ringfence.rules.counts import duration
 from ringfence.sip.message import Message
 
 _INSIDE = bytes([192, 168, 0, 1])
@@ -49,7 +50,27 @@ def _address(what: str, address: bytes, engine: Engine) -> Record:
         "side": side,
         "why": ruling.reason,
         "would": _would(ruling),
+        "limits": _limits(engine.settings) if _countable(facts) else [],
     }
+
+
+def _countable(facts: Facts) -> bool:
+    return facts.side == "outside" and not facts.world.allowed(facts.source)
+
+
+def _limits(settings: Settings) -> list[str]:
+    """Say how much each rule that counts lets an address do."""
+    found: list[str] = []
+    for rule in settings.rules.rules:
+        count = rule.count
+        if count is not None:
+            text = f"{rule.id}: {count.over} within {duration(count.within)}"
+            if rule.shipped is not None:
+                was = rule.shipped
+                text += f" (configured; shipped {was.over} within "
+                text += f"{duration(was.within)})"
+            found.append(text)
+    return found
 
 
 def _number(what: str, engine: Engine) -> Record:
@@ -97,6 +118,9 @@ def explain_text(record: Record) -> str:
         country = record["country"] or "no country known"
         home = "home" if record["home"] else "not home"
         lines.append(f"  {country}, {home}, {record['side']}")
+    limits = record.get("limits")
+    if isinstance(limits, list):
+        lines += [f"  {limit}" for limit in limits if "configured" in limit]
     rule = f"rule {record['rule']}" if record["rule"] else "no rule"
     lines.append(f"  {rule} ({record['source']}): {record['why']}")
     return "\n".join(lines)

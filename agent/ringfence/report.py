@@ -164,7 +164,7 @@ def summary_record(counters: Counters) -> Record:
         "dropped": counters.dropped,
         "rejected": counters.rejected,
         "held": counters.held,
-        "bans": 0,
+        "bans": counters.bans,
         "state_full": counters.state_full,
         "rules": dict(sorted(counters.rules.items())),
     }
@@ -191,6 +191,8 @@ def text_row(frame: int, since_start: float, record: Record) -> str:
     )
     if record["rule"] is not None:
         row += f"  {record['rule']}: {record['reason']}"
+    if record["ban_s"]:
+        row += f" (ban {record['ban_s']} s)"
     if record["would"] is not None:
         row += f" (monitor only; would {record['would']})"
     return _printable(row)
@@ -217,7 +219,8 @@ def text_summary(counters: Counters) -> str:
         f"{counters.malformed} malformed",
         f"accepted {counters.accepted}, dropped {counters.dropped}, "
         f"rejected {counters.rejected}"
-        + (f", held back by monitoring {counters.held}" if counters.held else ""),
+        + (f", held back by monitoring {counters.held}" if counters.held else "")
+        + (f", bans {counters.bans}" if counters.bans else ""),
     ]
     lines += [
         f"  {rule}: {count}" for rule, count in sorted(counters.rules.items())

@@ -13,6 +13,20 @@ from ringfence.errors import BundleError, ConfigError
 TABLE = f'[origin]\ntable = "{COUNTRIES}"\n'
 
 
+ORDER = [
+    "dial-plan-guess",
+    "foreign-registration",
+    "blocked-destination",
+    "distributed-guessing",
+    "extension-enumeration",
+    "password-guessing",
+    "extension-sweep",
+    "request-flood",
+    "scanner",
+]
+"""The embedded rules as they are asked."""
+
+
 def made(text: str = TABLE, folder: Path = RULES, *inside: str) -> Settings:
     return assemble(parse_config(text, "f.toml"), folder, inside)
 
@@ -25,11 +39,7 @@ def problems(text: str, *inside: str) -> list[str]:
 
 def test_defaults() -> None:
     settings = made()
-    assert [rule.id for rule in settings.rules.rules] == [
-        "foreign-registration",
-        "blocked-destination",
-        "scanner",
-    ]
+    assert [rule.id for rule in settings.rules.rules] == ORDER
     assert not any(rule.monitor for rule in settings.rules.rules)
     assert settings.policy == Policy()
     assert settings.sip_ports == {5060}
@@ -97,7 +107,29 @@ def test_modes_of_rules(mode: str) -> None:
         found.get("scanner") == {"enforce": False, "monitor": True, "off": None}[mode]
     )
     assert found["blocked-destination"] is False
-    assert len(found) == (2 if mode == "off" else 3)
+    assert len(found) == len(ORDER) - (mode == "off")
+
+
+def test_thresholds_of_rules() -> None:
+    text = f"{TABLE}[rules.password-guessing]\nover = 10\n"
+    rules = {rule.id: rule for rule in made(text).rules.rules}
+    rule = rules["password-guessing"]
+    assert rule.count is not None
+    assert rule.shipped is not None
+    assert (rule.count.over, rule.count.within) == (10, 60.0)
+    assert (rule.shipped.over, rule.shipped.within) == (5, 60.0)
+    assert rules["request-flood"].shipped is None
+    text = f'{TABLE}[rules.password-guessing]\nover = 5\nwithin = "60s"\n'
+    assert all(rule.shipped is None for rule in made(text).rules.rules)
+
+
+def test_thresholds_that_cannot_be() -> None:
+    assert problems(
+        f"{TABLE}[rules.scanner]\nover = 5\n[rules.extension-sweep]\nover = 257\n"
+    ) == [
+        "rules.extension-sweep.over = 257: expected a whole number from 1 to 256",
+        "rules.scanner: expected no threshold; it counts nothing",
+    ]
 
 
 def test_all_errors_at_once(tmp_path: Path) -> None:
@@ -119,8 +151,7 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         "10.0.0.1/8",
     ) == [
         'rules.scaner: expected the id of a rule; did you mean "scanner"?',
-        "rules.zzzzzzzz: expected the id of a rule: foreign-registration, "
-        "blocked-destination, scanner",
+        f"rules.zzzzzzzz: expected the id of a rule: {', '.join(ORDER)}",
         'numbers.dialplan = "xx": expected one of jp',
         f'{table}:2 = "192.0.2.0/24;JP": expected network,CC with an ISO 3166-1 '
         "country code in capitals, such as 198.51.100.0/24,NL",
@@ -151,6 +182,6 @@ def test_a_folder_that_nobody_can_write_to(tmp_path: Path) -> None:
     shutil.copytree(RULES, folder, ignore=shutil.ignore_patterns("geo", "*.py"))
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    assert len(made(TABLE, folder).rules) == 3
+    assert len(made(TABLE, folder).rules) == len(ORDER)
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755)

@@ -121,8 +121,17 @@ def test_all_errors_at_once() -> None:
             'rules.scanner.mode = []: expected one of "enforce", "monitor", "off"',
         ),
         (
-            "[rules.scanner]\nover = 5",
-            'rules.scanner.over = 5: expected a known key: "mode"',
+            "[rules.scanner]\nunder = 5",
+            "rules.scanner.under = 5: expected a known key: mode, over, within",
+        ),
+        (
+            "[rules.scanner]\nover = 0",
+            "rules.scanner.over = 0: expected a whole number from 1 to 100000",
+        ),
+        (
+            "[rules.scanner]\nwithin = 60",
+            "rules.scanner.within = 60: expected a duration from 1s to 24h, such as "
+            "90s, 5m or 2h",
         ),
         (
             "[log]\nfull_numbers = 2026-11-21",

@@ -62,6 +62,10 @@ EXPECTED: dict[str, tuple[object, object]] = {
     "to_host": ("example.org", None),
     "contact_user": ("203", None),
     "contact_host": (ABROAD, None),
+    "source": (ABROAD, INSIDE),
+    "account": ("201", None),
+    "called": (LISTED, None),
+    "called_tail": (LISTED[-7:], None),
     "via_host": (JAPAN, None),
     "via_branch": ("z9hG4bKtop", None),
 }

@@ -348,7 +348,8 @@ def problems_of(table: dict[str, Any]) -> list[str]:
         ),
         (
             {"side": "outside", "on": "message"},
-            "match.on = 'message': expected one of request, response",
+            "match.on = 'message': expected one of request, response, "
+            "auth-failure, refusal",
         ),
         (
             {"status": 401, "on": "response", "method": "INVITE"},
@@ -392,7 +393,7 @@ def test_matches_that_are_refused(match: dict[str, object], problem: str) -> Non
         ),
         (
             {"then": {"verdict": "drop", "reason": "x", "ban": "5m"}},
-            "then.ban = '5m': expected one of reason, verdict",
+            "then.ban = '5m': expected a table",
         ),
         (
             {"extra": 1},
@@ -463,7 +464,7 @@ def test_all_problems_at_once() -> None:
         "severity = None: expected one of critical, high, medium, low",
         "judges = None: expected one of source, destination",
         "match = None: expected a table",
-        "match.on = None: expected one of request, response",
+        "match.on = None: expected one of request, response, auth-failure, refusal",
         "match = {}: expected at least one fact besides on and method",
         "then = None: expected a table",
         "then.verdict = None: expected one of drop, reject",

@@ -17,14 +17,15 @@ from ringfence.bundle.tables import (
     open_country_table,
     read_country_lines,
 )
-from ringfence.config.schema import Config
+from ringfence.config.schema import Config, Limits
 from ringfence.engine import Policy, Settings
 from ringfence.errors import ConfigError
 from ringfence.facts import World
 from ringfence.facts.country import CountryTable, NetworkSet
 from ringfence.facts.numbers import NumberPolicy, NumberReader
 from ringfence.facts.world import INSIDE_ALWAYS
-from ringfence.rules import RuleSet
+from ringfence.rules import Rule, RuleSet
+from ringfence.rules.counts import most_over
 
 T = TypeVar("T")
 
@@ -43,9 +44,10 @@ def assemble(
     names = dialplan_names(folder)
     problems = [
         f"rules.{rule_id}: expected the id of a rule{_hint(rule_id, rules)}"
-        for rule_id in config.rules
+        for rule_id in {**config.rules, **config.limits}
         if rule_id not in {rule.id for rule in rules.rules}
     ]
+    rules = RuleSet(_limited(rule, config.limits, problems) for rule in rules.rules)
     if config.numbers_dialplan not in names:
         problems.append(
             f'numbers.dialplan = "{config.numbers_dialplan}": '
@@ -123,6 +125,26 @@ def _with_modes(rules: RuleSet, modes: dict[str, str]) -> RuleSet:
         for rule in rules.rules
         if modes.get(rule.id) != "off"
     )
+
+
+def _limited(rule: Rule, limits: dict[str, Limits], problems: list[str]) -> Rule:
+    """Give a rule the site's threshold, or note why that cannot be."""
+    limit, count = limits.get(rule.id), rule.count
+    if limit is None:
+        return rule
+    if count is None:
+        problems.append(f"rules.{rule.id}: expected no threshold; it counts nothing")
+        return rule
+    most = most_over(count.distinct)
+    if limit.over is not None and limit.over > most:
+        problems.append(
+            f"rules.{rule.id}.over = {limit.over}: "
+            f"expected a whole number from 1 to {most}"
+        )
+    changed = count._replace(
+        over=limit.over or count.over, within=limit.within or count.within
+    )
+    return replace(rule, count=changed, shipped=None if changed == count else count)
 
 
 def _hint(rule_id: str, rules: RuleSet) -> str:

@@ -12,8 +12,16 @@ from typing import Any, Final
 
 import tomli
 
-from ringfence.config.schema import KEYS, RULE_MODES, Config, Unfit
+from ringfence.config.schema import KEYS, RULE_MODES, Config, Limits, Unfit
 from ringfence.errors import ConfigError
+from ringfence.rules.counts import DURATION, MAX_OVER, seconds
+
+_RULE_KEYS: Final = {
+    "mode": "one of " + ", ".join(f'"{mode}"' for mode in RULE_MODES),
+    "over": f"a whole number from 1 to {MAX_OVER}",
+    "within": DURATION,
+}
+"""What stands in `[rules.ID]`, and what is expected there."""
 
 DEFAULT_PATH: Final = Path("/etc/ringfence/ringfence.toml")
 
@@ -48,7 +56,7 @@ def parse_config(text: str, where: str) -> Config:
     except tomli.TOMLDecodeError as error:
         raise ConfigError([f"{where}: not valid TOML: {error}"]) from error
     problems: list[str] = []
-    rules = _rule_modes(tree.pop("rules", {}), problems)
+    rules, limits = _rules(tree.pop("rules", {}), problems)
     given = dict(_leaves(tree, problems))
     values: dict[str, Any] = {}
     for path, key in KEYS.items():
@@ -61,7 +69,7 @@ def parse_config(text: str, where: str) -> Config:
             problems += [f"{path}{problem}" for problem in error.problems]
     if problems:
         raise ConfigError([f"{where}: {problem}" for problem in problems])
-    return Config(rules=rules, **values)
+    return Config(rules=rules, limits=limits, **values)
 
 
 def _leaves(
@@ -104,29 +112,32 @@ def _meant(path: str) -> str | None:
     return beside[close[0]] if close else None
 
 
-def _rule_modes(tree: object, problems: list[str]) -> dict[str, str]:
+def _rules(
+    tree: object, problems: list[str]
+) -> tuple[dict[str, str], dict[str, Limits]]:
+    """Read the tables of rules: modes and thresholds, each by rule id."""
+    modes: dict[str, str] = {}
+    limits: dict[str, Limits] = {}
     if not isinstance(tree, dict):
         problems.append(f"rules = {_shown(tree)}: expected tables, [rules.ID]")
-        return {}
-    modes: dict[str, str] = {}
+        return modes, limits
     for rule_id, table in tree.items():
         path = f"rules.{rule_id}"
         if not isinstance(table, dict):
             problems.append(f"{path} = {_shown(table)}: expected a table, [{path}]")
             continue
         for key, value in table.items():
-            if key != "mode":
-                problems.append(
-                    f'{path}.{key} = {_shown(value)}: expected a known key: "mode"'
-                )
-            elif value not in RULE_MODES:
-                options = ", ".join(f'"{mode}"' for mode in RULE_MODES)
-                problems.append(
-                    f"{path}.mode = {_shown(value)}: expected one of {options}"
-                )
-            else:
+            limit = limits.get(rule_id, Limits())
+            if key == "mode" and value in RULE_MODES:
                 modes[rule_id] = value
-    return modes
+            elif key == "over" and type(value) is int and 1 <= value <= MAX_OVER:
+                limits[rule_id] = limit._replace(over=value)
+            elif key == "within" and (found := seconds(value)) is not None:
+                limits[rule_id] = limit._replace(within=float(found))
+            else:
+                expected = _RULE_KEYS.get(key, f"a known key: {', '.join(_RULE_KEYS)}")
+                problems.append(f"{path}.{key} = {_shown(value)}: expected {expected}")
+    return modes, limits
 
 
 def _shown(value: object) -> str:

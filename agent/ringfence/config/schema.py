@@ -34,6 +34,13 @@ class Addresses(NamedTuple):
     countries: frozenset[str]
 
 
+class Limits(NamedTuple):
+    """What the site says of a rule's threshold; None: what the rule says."""
+
+    over: int | None = None
+    within: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration, checked. Field names are the keys' paths with `_`."""
@@ -65,6 +72,8 @@ class Config:
     kernel_mark: int
     rules: dict[str, str]
     """Mode by rule id, for the rules that the file names."""
+    limits: dict[str, Limits]
+    """Thresholds by rule id, for the rules that the file gives some."""
 
 
 def _choice(*options: str) -> Callable[[Any], str]:

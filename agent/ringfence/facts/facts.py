@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
 from ringfence.facts.country import parse_address
+from ringfence.facts.network import EMBEDDING_OCTETS, embedded_ipv4, format_address
 from ringfence.facts.numbers import Reading, Ruling
 from ringfence.facts.world import Origin, World
 from ringfence.packet import Datagram, Segment
 from ringfence.sip.address import NameAddr, Via, parse_name_addr, parse_via
 from ringfence.sip.message import Message
+from ringfence.sip.uri import parse_uri
 
 Value: TypeAlias = str | int | bool | None
 
@@ -17,6 +19,10 @@ MAX_VIAS: Final = 8
 
 DIALS: Final = frozenset({"INVITE"})
 """Methods whose Request-URI is a number to be called."""
+
+
+TAIL_DIGITS: Final = 7
+"""Digits that stay when a guesser changes what stands in front: a subscriber number."""
 
 
 class Facts:
@@ -36,17 +42,26 @@ class Facts:
         "message",
         "packet",
         "side",
+        "source",
         "world",
     )
 
     def __init__(
-        self, world: World, packet: Datagram | Segment, side: str, message: Message
+        self,
+        world: World,
+        packet: Datagram | Segment,
+        side: str,
+        message: Message,
+        source: bytes | None = None,
     ) -> None:
         """Tie a message to the packet that completed it and the side it came from."""
         self.world = world
         self.packet = packet
         self.side = side
+        """Of `source`."""
         self.message = message
+        self.source = packet.src if source is None else source
+        """Whom the facts are about: the sender, or the client that an answer is for."""
         self._cache: dict[str, Value] = {}
         self._addresses: dict[str, NameAddr | None] = {}
         self._contacts: list[NameAddr] | None = None
@@ -63,11 +78,31 @@ class Facts:
         found = cache[name] = VOCABULARY[name].read(self)
         return found
 
+    def about(self, client: bytes, side: str, account: str) -> "Facts":
+        """Return what an answer says of the client that asked."""
+        facts = Facts(self.world, self.packet, side, self.message, client)
+        facts._cache["account"] = account or None
+        return facts
+
+    def counted(self, name: str) -> Value | bytes:
+        """Return what a counting rule counts by: a fact, or the source's network."""
+        return self.network if name == "source" else self.value(name)
+
+    @property
+    def network(self) -> bytes:
+        """Whom failures are counted for, and who is banned; see `network_key`."""
+        return network_key(self.source)
+
+    @property
+    def account(self) -> str:
+        """Whom the client claims to be, "" for nobody; see `_account`."""
+        return str(self.value("account") or "")
+
     @property
     def origin(self) -> Origin:
-        """Country of the packet's source address, and whether it is home."""
+        """Country of the source address, and whether it is home."""
         if self._origin is None:
-            self._origin = self.world.origin(self.packet.src)
+            self._origin = self.world.origin(self.source)
         return self._origin
 
     @property
@@ -131,6 +166,43 @@ def _tag_spells_user(facts: Facts) -> bool:
     if sender is None or not sender.uri.user:
         return False
     return sender.tag.startswith(sender.uri.user.encode().hex())
+
+
+def network_key(address: bytes) -> bytes:
+    """Return the part of an address that one person holds.
+
+    IPv4: all of it. IPv6: the /64 that a host can pick addresses from (RFC 4291
+    section 2.5.4); all of it where the last bits are an IPv4 address.
+    """
+    if len(address) == 4:
+        return address
+    if address[0] in EMBEDDING_OCTETS and address[:2] != b"\x20\x02":
+        return address if embedded_ipv4(address) is not None else address[:8]
+    return address[:8]
+
+
+def _account(facts: Facts) -> str | None:
+    """Whom a message speaks for: the user that a password would be for.
+
+    The username of credentials, else the user of To in a REGISTER, of From in all
+    else. Without its host: an IP address, a name and a made-up one are one PBX.
+    """
+    message = facts.message
+    user = message.auth_user
+    if not user:
+        method = message.method or message.cseq[1]
+        address = facts.address("to" if method == "REGISTER" else "from")
+        user = address.uri.user if address is not None else ""
+    return user.partition("@")[0].strip().lower() or None
+
+
+def _called_tail(facts: Facts) -> str | None:
+    """The last digits of a number dialled, whatever stands in front of them."""
+    called = facts.value("called")
+    if not isinstance(called, str):
+        return None
+    digits = "".join(filter(str.isdecimal, called))
+    return digits[-TAIL_DIGITS:] if len(digits) > TAIL_DIGITS else None
 
 
 def _number(text: str | None) -> int | None:
@@ -201,6 +273,20 @@ VOCABULARY: Final[dict[str, Fact]] = {
     ),
     "source_country": Fact(
         str, lambda f: f.origin.country, "country of the source address"
+    ),
+    "source": Fact(
+        str,
+        lambda f: format_address(f.source),
+        "address that the message comes from, or that an answer is for",
+    ),
+    "account": Fact(str, _account, "user who is to be signed in, without host"),
+    "called": Fact(
+        str,
+        lambda f: parse_uri(f.message.request_uri or "").user or None,
+        "user part of the Request-URI",
+    ),
+    "called_tail": Fact(
+        str, _called_tail, "last seven digits of a longer number in the Request-URI"
     ),
     "via_host": Fact(str, _via(lambda v: v.host), "top Via: host"),
     "via_branch": Fact(str, _via(lambda v: v.branch), "top Via: branch"),

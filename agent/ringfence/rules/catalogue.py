@@ -11,7 +11,7 @@ from typing import Any, Final
 from ringfence.decode.reasons import REASONS as DECODE_REASONS
 from ringfence.facts import VOCABULARY
 from ringfence.rules.compile import COMPARISONS
-from ringfence.rules.model import SEVERITIES
+from ringfence.rules.model import LEARNT, SEVERITIES
 from ringfence.sip.reasons import ANOMALIES
 from ringfence.sip.reasons import REASONS as SIP_REASONS
 
@@ -38,6 +38,14 @@ SHAPES: Final = {
     "lower": "the letters a to z",
     "lower-alnum": "the letters a to z and digits",
 }
+
+EVENTS: Final = {
+    "auth-failure": "a failed sign-in (an answer 401 or 407 to a request with "
+    "credentials that are not stale, a 403 or 404 to a REGISTER, or to an INVITE with "
+    "credentials; no answer to credentials, while the server answers others)",
+    "refusal": "a refusal (an answer 403 or 404 to a REGISTER, INVITE or OPTIONS)",
+}
+"""What rules are about besides messages; facts are then about who asked."""
 
 _HEAD: Final = """\
 # Rules
@@ -137,6 +145,10 @@ def _row(rule: Table) -> str:
     docs = rule["docs"]
     link = f"[{rule['id']}](#{rule['id']})"
     verdict = rule["then"]["verdict"]
+    if "ban" in rule["then"]:
+        verdict = "ban" if rule["match"]["on"] in LEARNT else f"{verdict}, ban"
+    elif "guard" in rule["then"]:
+        verdict = "guard"
     return f"| {link} | {rule['severity']} | {verdict} | {docs['what']} |\n"
 
 
@@ -149,9 +161,7 @@ def _rule(rule: Table) -> str:
             f"{docs['what']}",
             f"**Why.** {docs['why']}",
             f"**Matches** {_match(rule['match'])}",
-            f"**Does.** Verdict {then['verdict']}"
-            + (" (for senders outside: drop)" if then["verdict"] == "reject" else "")
-            + f". The reason in the log: {_code(then['reason'])}. Revision "
+            f"**Does.** {_does(rule)} The reason in the log: {_code(then['reason'])}. Revision "
             f"{rule['rev']}, severity {rule['severity']}.",
             f"**False positives.** {docs['false_positives']}",
             _EXCEPTIONS[rule["judges"]],
@@ -162,15 +172,56 @@ def _rule(rule: Table) -> str:
     )
 
 
+def _does(rule: Table) -> str:
+    """Say what becomes of the message, and of whoever sent it."""
+    then = rule["then"]
+    if rule["match"]["on"] in LEARNT:
+        says = "The answer passes."
+        if "ban" not in then and "guard" not in then:
+            says += " Nothing else happens."
+    else:
+        says = f"Verdict {then['verdict']}"
+        says += " (for senders outside: drop)." if then["verdict"] == "reject" else "."
+    if "ban" in then:
+        says += (
+            f" The source is banned for {then['ban']['first']}, longer each time, for "
+            f"{then['ban']['longest']} at most."
+        )
+    if "guard" in then:
+        says += (
+            f" For {then['guard']} only sources that have registered the account "
+            "before may try its password."
+        )
+    return says
+
+
+def _counts(match: Table) -> list[str]:
+    """Say how often it takes."""
+    count = match.get("count")
+    if count is None:
+        return []
+    per = " or ".join(f"`{names}`".replace("+", "` and `") for names in count["per"])
+    what = "of them"
+    if "distinct" in count:
+        what = f"different values of `{count['distinct']}`"
+    return [
+        "",
+        f"{count['over']} {what} within {count['within']} for one {per} pass; what "
+        "follows is stopped. The threshold can be set in the configuration: `over` and "
+        "`within` beside `mode`.",
+    ]
+
+
 def _match(match: Table) -> str:
     facts = {
         name: wanted
         for name, wanted in match.items()
-        if name not in ("on", "method", "any")
+        if name not in ("on", "method", "any", "count")
     }
     methods = match.get("method", [])
     methods = methods if isinstance(methods, list) else [methods]
     kind = f"{' or '.join(methods)} {match['on']}" if methods else f"any {match['on']}"
+    kind = EVENTS.get(match["on"], kind)
     article = "" if not methods else "an " if kind[0] in "AEIOU" else "a "
     alternatives = match.get("any", [])
     all_of = "all of this" if len(facts) + bool(alternatives) > 1 else "this"
@@ -183,7 +234,7 @@ def _match(match: Table) -> str:
             _says(name, wanted) for name, wanted in signature.items() if name != "name"
         ]
         lines.append(f"  {number}. *{signature['name']}*: {'; '.join(traits)}")
-    return "\n".join(lines)
+    return "\n".join(lines + _counts(match))
 
 
 def _says(name: str, wanted: object) -> str:

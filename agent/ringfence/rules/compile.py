@@ -11,7 +11,9 @@ from typing import Final
 from ringfence.decision import Verdict
 from ringfence.facts import VOCABULARY, Facts
 from ringfence.facts.facts import Value
+from ringfence.rules.counts import read_ban, read_count, read_guard
 from ringfence.rules.model import (
+    LEARNT,
     SEVERITIES,
     Docs,
     Predicate,
@@ -66,7 +68,7 @@ COMPARISONS: Final[dict[str, tuple[type, type, Callable[..., Test]]]] = {
 _KINDS: Final = {str: "a text", int: "a whole number", bool: "true or false"}
 
 _TOP = {"id", "rev", "severity", "judges", "match", "then", "docs"}
-_THEN = {"verdict", "reason"}
+_THEN = {"verdict", "reason", "ban", "guard"}
 _DOCS = {"what", "why", "false_positives", "references"}
 
 
@@ -232,15 +234,18 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     judges = reader.choice(table, "judges", "judges", ["source", "destination"])
 
     match = reader.table(table, "match")
-    on = reader.choice(match, "on", "match.on", ["request", "response"])
+    on = reader.choice(match, "on", "match.on", ["request", "response", *LEARNT])
     method = match.get("method", [])
     methods = method if isinstance(method, list) else [method]
     if any(type(m) is not str or m != m.upper() or not m for m in methods):
         reader.problem("match.method", method, "method names in capitals")
         methods = []
-    elif methods and on == "response":
+    elif methods and on != "request":
         reader.problem("match.method", method, 'nothing, since responses have "status"')
-    reserved = ("on", "method", "any")
+    count = read_count(match["count"], on, reader.problem) if "count" in match else None
+    if on in LEARNT and "count" not in match:
+        reader.problem("match.count", None, f"a table, since {on} is counted")
+    reserved = ("on", "method", "any", "count")
     all_of = reader.predicates(
         {name: wanted for name, wanted in match.items() if name not in reserved},
         "match",
@@ -253,7 +258,13 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     reader.unknown(then, _THEN, "then.")
     verdict = reader.choice(then, "verdict", "then.verdict", ["drop", "reject"])
     reason = reader.text(then, "reason", "then.reason")
-    _check_template(reader, reason)
+    _check_template(reader, reason, counting="count" in match)
+    ban = read_ban(then["ban"], reader.problem) if "ban" in then else None
+    if ban is not None and judges != "source":
+        reader.problem("then.ban", then["ban"], 'nothing, unless judges = "source"')
+    guard = read_guard(then.get("guard"), reader.problem)
+    if guard and on != "auth-failure":
+        reader.problem("then.guard", then["guard"], 'nothing, unless on "auth-failure"')
 
     docs = reader.table(table, "docs")
     reader.unknown(docs, _DOCS, "docs.")
@@ -272,6 +283,9 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
         any_of=any_of,
         verdict=Verdict[verdict.upper()],
         reason=reason,
+        count=count,
+        ban=ban,
+        guard=guard,
         docs=Docs(
             what=reader.text(docs, "what", "docs.what"),
             why=reader.text(docs, "why", "docs.why"),
@@ -284,7 +298,8 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     return rule, reader.problems
 
 
-def _check_template(reader: _Reader, reason: str) -> None:
+def _check_template(reader: _Reader, reason: str, *, counting: bool) -> None:
+    words = {"signature", "count", "within"} if counting else {"signature"}
     try:
         parts = list(string.Formatter().parse(reason))
     except ValueError as error:
@@ -293,5 +308,5 @@ def _check_template(reader: _Reader, reason: str) -> None:
     for _, field, spec, conversion in parts:
         if field is None:
             continue
-        if spec or conversion or (field != "signature" and field not in VOCABULARY):
+        if spec or conversion or (field not in words and field not in VOCABULARY):
             reader.problem("then.reason", reason, f"a bare fact, not {{{field}…}}")

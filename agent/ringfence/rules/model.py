@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from ringfence.decision import Verdict
 from ringfence.facts import Facts
 from ringfence.facts.facts import Value
+from ringfence.rules.bans import Length
 
 Predicate = Callable[[Facts], bool]
 
@@ -62,6 +63,30 @@ SEVERITIES: Final = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 """Order of judgement: the first rule that matches decides."""
 
 
+LEARNT: Final = ("auth-failure", "refusal")
+"""What rules can be about besides messages: what an answer says of who asked."""
+
+
+class Count(NamedTuple):
+    """What a rule counts, and how much of it is too much."""
+
+    per: tuple[tuple[str, ...], ...]
+    """Each a tuple of facts that are counted together; any of them may be reached."""
+    over: int
+    """How many reach the server; what follows is stopped."""
+    within: float
+    """Seconds."""
+    distinct: str | None
+    """The fact whose different values are counted; None: everything is."""
+    learnt: bool
+    """Counts answers: the last one allowed tells already that no more must follow."""
+
+    @property
+    def most(self) -> int:
+        """The number at which the rule hits."""
+        return self.over if self.learnt else self.over + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Docs:
     """What a person reads about a rule; the catalogue is made of it."""
@@ -82,7 +107,7 @@ class Rule:
     judges: str
     """`source` or `destination`: which of the site's allow lists overrides it."""
     on: str
-    """`request` or `response`."""
+    """`request`, `response` or one of `LEARNT`."""
     methods: frozenset[str]
     """Methods it is held against; empty for all."""
     all_of: tuple[Predicate, ...]
@@ -94,6 +119,14 @@ class Rule:
     docs: Docs
     monitor: bool = False
     """Judge and log, hold the verdict back (local configuration)."""
+    count: Count | None = None
+    """Hits only when there are too many; None: each match is a hit."""
+    ban: Length | None = None
+    """Ban of the source that comes with a hit."""
+    guard: float = 0.0
+    """Seconds for which only sources known for an account may try it after a hit."""
+    shipped: Count | None = None
+    """What the rule's file counts, where the local configuration says otherwise."""
 
     def match(self, facts: Facts) -> str | None:
         """Return the name of what matched ("" when it has no name), or None."""
@@ -104,9 +137,12 @@ class Rule:
             return ""
         return self.any_of.first(facts)
 
-    def explain(self, facts: Facts, signature: str) -> str:
+    def explain(self, facts: Facts, signature: str, count: int = 0) -> str:
         """Fill the reason template from the facts of one message."""
         words = _Words(facts, signature)
+        if self.count is not None:
+            words["count"] = str(count)
+            words["within"] = f"{self.count.within:g} s"
         return self.reason.format_map(words)
 
 
@@ -143,10 +179,29 @@ class RuleSet:
             rule for rule in self.rules if rule.on == "request" and not rule.methods
         )
         self._responses = tuple(rule for rule in self.rules if rule.on == "response")
+        self.learning = tuple(rule for rule in self.rules if rule.on in LEARNT)
+        """Rules about what answers say of a client."""
+        self.guessing = next(
+            (
+                rule
+                for rule in self.learning
+                if rule.on == "auth-failure"
+                and rule.count is not None
+                and rule.count.distinct is None
+                and ("source",) in rule.count.per
+            ),
+            None,
+        )
+        """The rule that says how many passwords one source may get wrong."""
 
     def __len__(self) -> int:
         """Count the rules."""
         return len(self.rules)
+
+    @property
+    def wants_responses(self) -> bool:
+        """True when responses have to be looked at."""
+        return bool(self._responses or self.learning)
 
     def candidates(self, method: str | None) -> tuple[Rule, ...]:
         """Return the rules for a request of that method; None: for a response."""

@@ -16,6 +16,7 @@ from ringfence.sip.address import (
     NameAddr,
     credential,
     parse_name_addr,
+    parse_via,
     split_values,
 )
 from ringfence.sip.startline import (
@@ -36,6 +37,9 @@ MAX_LINES: Final = 2_048
 # RFC 3261 section 25.1: LWS  =  [*WSP CRLF] 1*WSP
 _FOLD = re.compile(rb"(?:\n[ \t]+)+")
 _WSP = b" \t"
+_RESPONSE = re.compile(
+    rb"\bresponse[ \t]{0,16}=[ \t]{0,16}\"?[^\", \t\r\n]", re.IGNORECASE
+)
 _BLANK = (b" ", b"\t")
 
 # Long names in lower case to themselves, compact forms (RFC 3261 section 7.3.3 and
@@ -234,6 +238,11 @@ class Message:
             self.flag("sip.too-many-values")
         return found
 
+    def raw_values(self, name: str) -> list[bytes]:
+        """Return every occurrence of a field as it stands, lists not taken apart."""
+        first = self._fields.get(name)
+        return [] if first is None else [first, *self.more.get(name, ())]
+
     def name_addr(self, name: str) -> NameAddr | None:
         """Read From, To and their like: display name, URI, parameters."""
         value = self._fields.get(name)
@@ -251,6 +260,34 @@ class Message:
         """CSeq as (sequence number, method), each "" when absent."""
         words = (self.field("cseq") or "").split(None, 1)
         return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
+
+    @property
+    def branch(self) -> str:
+        """The branch of the topmost Via, "" when there is none."""
+        value = self._fields.get("via")
+        if value is None:
+            return ""
+        first = value.partition(b",")[0].decode("utf-8", "replace")
+        return parse_via(first).branch
+
+    @property
+    def credentials(self) -> bytes | None:
+        """All credentials as they stand; None when there are none to be checked.
+
+        IMS phones announce themselves with credentials whose response is empty (3GPP
+        TS 24.229 section 5.1.1.2): nothing in them can be right or wrong.
+        """
+        fields = self._fields
+        first = fields.get("authorization")
+        second = fields.get("proxy-authorization")
+        if first is None and second is None:
+            return None
+        found = b"\n".join(
+            [*self.raw_values("authorization"), *self.raw_values("proxy-authorization")]
+        )
+        if b"igest" in found and not _RESPONSE.search(found):
+            return None
+        return found
 
     @property
     def content_length(self) -> int | None:

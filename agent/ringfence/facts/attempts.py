@@ -1,0 +1,301 @@
+"""Which sign-in attempts failed: requests with credentials, paired with their answers.
+
+Knows what an authentication failure is (DESIGN): a 401 or 407 that answers a request
+with credentials and does not call them stale, or a 403 or 404 that answers one, or a
+REGISTER without them. The first challenge of every honest phone is none. It must not
+know rules, thresholds or bans; who asks says how many attempts may be in the air.
+
+A try is known by client and server address, top Via branch, Call-ID, CSeq number and
+the credentials themselves, never by the port: tools take a new port for each try, and
+some reuse Call-ID and CSeq. Whatever repeats all of that is a retransmission.
+"""
+
+import re
+from enum import Enum
+from typing import Final, NamedTuple
+
+from ringfence.facts.facts import Facts
+from ringfence.state import BoundedTable
+
+MAX_OPEN: Final = 8_192
+"""Transactions with credentials that are remembered: 250 new ones a second for as
+long as one lives, four times what a router's SIP line carries."""
+
+ANSWER_WITHIN: Final = 32.0
+"""Seconds an answer can take: Timer F, 64 * T1 (RFC 3261 section 17.1.2.2)."""
+
+MAX_SAME: Final = 8
+"""Different credentials within one transaction. Honest phones send one, tools that
+reuse everything a handful."""
+
+MAX_TOLD: Final = 8_192
+"""Refused transactions without credentials whose repeated answer is not counted."""
+
+MAX_SERVERS: Final = 1_024
+"""Servers whose answers are watched; a site has a few."""
+
+SILENCE: Final = 8.0
+"""Seconds without any answer after which a server counts as away. A phone repeats a
+REGISTER every 4 s at the latest, so a server that lives is heard of within two."""
+
+REFUSABLE: Final = frozenset({"REGISTER", "INVITE", "OPTIONS"})
+"""Methods that tell a scanner, by 403 or 404, which extensions exist. A SUBSCRIBE is
+none: a PBX without voice mail refuses it to every honest phone."""
+
+_SIGNS_IN: Final = frozenset({"REGISTER", "INVITE"})
+# Lenient on purpose: a server that reads it otherwise must not hide a failure.
+_STALE = re.compile(rb"\bstale\s*=\s*\"?\s*true", re.IGNORECASE)
+
+
+class Kind(Enum):
+    """What an answer, or its absence, says of a client."""
+
+    FAILURE = "auth-failure"
+    """Credentials, or a registration, were refused."""
+    REFUSAL = "refusal"
+    """A request without credentials was told that it may not, or that nobody is there."""
+    SUCCESS = "registered"
+    """A REGISTER with credentials was accepted."""
+
+
+class Outcome(NamedTuple):
+    """What was learnt about one client."""
+
+    kind: Kind
+    client: bytes
+    account: str
+    side: str | None
+    """Side of the client as its request showed it; None when nobody saw that."""
+    refused: bool = False
+    """The answer was a 403 or 404, which tells who exists."""
+
+
+class Sent(Enum):
+    """What an attempt is, when it is seen."""
+
+    NEW = 1
+    REPEATED = 2
+    TOO_MANY = 3
+    """As many as allowed wait for an answer; it was not recorded, it must not go on."""
+
+
+class _Attempt:
+    __slots__ = ("account", "at", "client", "done", "heard", "pair", "proof", "side")
+
+    def __init__(self, facts: Facts, pair: int, proof: int, at: float) -> None:
+        self.client = facts.source
+        self.account = facts.account
+        self.side = facts.side
+        self.pair = pair
+        self.proof = proof
+        self.at = at
+        self.heard = False
+        self.done = False
+
+
+class _Server:
+    __slots__ = ("back", "client", "last", "others")
+
+    def __init__(self, client: bytes, now: float) -> None:
+        self.client = client
+        self.last = now
+        """When it last answered anybody, which was `client`."""
+        self.others = -SILENCE
+        """When it last answered anybody else."""
+        self.back = now
+        """When it first answered after a silence."""
+
+
+class Attempts:
+    """All attempts that wait for an answer, and the servers that owe it."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._open: BoundedTable[int, list[_Attempt]] = BoundedTable(
+            MAX_OPEN, ANSWER_WITHIN, self._over
+        )
+        self._of_server: dict[int, bytes] = {}
+        self._waiting: dict[bytes, int] = {}
+        """Attempts in `_open` by client, so that other answers cost one look-up."""
+        self._in_air: dict[int, int] = {}
+        """Unanswered attempts by pair of source and account."""
+        self._told: BoundedTable[int, bool] = BoundedTable(MAX_TOLD, ANSWER_WITHIN)
+        self._servers: BoundedTable[bytes, _Server] = BoundedTable(MAX_SERVERS, 3600.0)
+        self._late: list[Outcome] = []
+        self._now = 0.0
+
+    def __len__(self) -> int:
+        """Transactions remembered."""
+        return len(self._open)
+
+    @property
+    def capacity(self) -> int:
+        """Transactions remembered at most."""
+        return self._open.capacity
+
+    @property
+    def evicted(self) -> int:
+        """Transactions forgotten for want of room."""
+        return self._open.evicted
+
+    def sent(self, facts: Facts, now: float, most: int) -> Sent:
+        """Note a request with credentials; `most` may be in the air for its pair.
+
+        `now` in seconds, monotonic. An attempt that is TOO_MANY must not be passed.
+        """
+        self._now = now
+        self._open.expire(now)
+        packet = facts.packet
+        key = self._key(facts, packet.src, packet.dst)
+        proof = hash(facts.message.credentials)
+        same = self._open.get(key, now)
+        if same is not None:
+            for attempt in same:
+                if attempt.proof == proof:
+                    return Sent.REPEATED
+        pair = hash((facts.network, facts.account))
+        if self._in_air.get(pair, 0) >= most or (same and len(same) >= MAX_SAME):
+            return Sent.TOO_MANY
+        attempt = _Attempt(facts, pair, proof, now)
+        self._waiting[packet.src] = self._waiting.get(packet.src, 0) + 1
+        self._in_air[pair] = self._in_air.get(pair, 0) + 1
+        if same is None:
+            self._of_server[key] = packet.dst
+            self._open.put(key, [attempt], now)
+        else:
+            same.append(attempt)
+        return Sent.NEW
+
+    def answered(self, facts: Facts, now: float) -> Outcome | None:
+        """Read an answer; None when it says nothing about anybody's sign-in."""
+        self._now = now
+        packet, message = facts.packet, facts.message
+        client, status = packet.dst, message.status or 0
+        self._spoke(packet.src, client, now)
+        attempt: _Attempt | None = None
+        if client in self._waiting:
+            attempt = self._newest(self._key(facts, client, packet.src), now)
+        if attempt is None:
+            return self._unasked(facts, status, now) if status in (403, 404) else None
+        if status < 200:
+            attempt.heard = True
+            if status > 100:  # it rings: whatever was in doubt, the password is not
+                self._land(attempt)
+            return None
+        self._land(attempt)
+        attempt.done = True
+        method = message.cseq[1]
+        refused = status in (403, 404)
+        if refused and method in _SIGNS_IN:
+            failed = True
+        else:
+            failed = status in (401, 407) and not _stale(facts)
+        about = attempt.client, attempt.account, attempt.side
+        if failed:
+            return Outcome(Kind.FAILURE, *about, refused)
+        if 200 <= status < 300 and method == "REGISTER":
+            return Outcome(Kind.SUCCESS, *about)
+        return None
+
+    def stopped(self, facts: Facts, now: float) -> None:
+        """Expect no answer to a request, and believe none that comes."""
+        if facts.message.method in REFUSABLE:
+            packet = facts.packet
+            self._told.put(self._key(facts, packet.src, packet.dst), True, now)
+
+    def late(self, now: float) -> list[Outcome]:
+        """Return the failures that silence told since the last call."""
+        self._now = now
+        self._open.expire(now)
+        late, self._late = self._late, []
+        return late
+
+    @staticmethod
+    def _key(facts: Facts, client: bytes, server: bytes) -> int:
+        # A hash instead of the texts: a stranger decides how long those are.
+        message = facts.message
+        branch = message.branch
+        return hash((client, server, branch, message.call_id, message.cseq[0]))
+
+    def _newest(self, key: int, now: float) -> _Attempt | None:
+        for attempt in reversed(self._open.get(key, now) or ()):
+            if not attempt.done:
+                return attempt
+        return None
+
+    def _unasked(self, facts: Facts, status: int, now: float) -> Outcome | None:
+        """Read a 403 or 404 to a request without credentials, once a transaction."""
+        method = facts.message.cseq[1]
+        if method not in REFUSABLE:
+            return None
+        client = facts.packet.dst
+        key = self._key(facts, client, facts.packet.src)
+        if self._told.get(key, now) or key in self._of_server:
+            return None
+        self._told.put(key, True, now)
+        kind = Kind.FAILURE if method == "REGISTER" else Kind.REFUSAL
+        return Outcome(kind, client, facts.account, None, refused=True)
+
+    def _spoke(self, server: bytes, client: bytes, now: float) -> None:
+        known = self._servers.get(server, now)
+        if known is None:
+            self._servers.put(server, _Server(client, now), now)
+            return
+        if now - known.last > SILENCE:
+            known.back = now
+        if client != known.client:
+            known.others = known.last
+            known.client = client
+        known.last = now
+
+    def _land(self, attempt: _Attempt) -> None:
+        """Take an attempt out of the air."""
+        left = self._in_air.get(attempt.pair, 0)
+        if attempt.pair and left > 1:
+            self._in_air[attempt.pair] = left - 1
+        elif attempt.pair:
+            self._in_air.pop(attempt.pair, None)
+        attempt.pair = 0
+
+    def _over(self, key: int, attempts: list[_Attempt]) -> None:
+        """Judge what aged out or was evicted, and forget it."""
+        server = self._of_server.pop(key)
+        for attempt in attempts:
+            client = attempt.client
+            left = self._waiting[client] - 1
+            if left:
+                self._waiting[client] = left
+            else:
+                del self._waiting[client]
+            self._land(attempt)
+            if (
+                not attempt.done
+                and not attempt.heard
+                and self._ignored(server, attempt)
+            ):
+                self._late.append(
+                    Outcome(Kind.FAILURE, client, attempt.account, attempt.side)
+                )
+
+    def _ignored(self, server: bytes, attempt: _Attempt) -> bool:
+        """Tell whether a server that was there all the time gave no answer.
+
+        It has to have answered before and after the attempt without a silence between,
+        and somebody else at that: while a PBX is away nobody has failed.
+        """
+        if self._now - attempt.at <= ANSWER_WITHIN:
+            return False  # evicted, not overdue
+        known = self._servers.get(server, self._now)
+        if known is None or known.back > attempt.at:
+            return False
+        after = known.last if known.client != attempt.client else known.others
+        return after > attempt.at and self._now - known.last <= SILENCE
+
+
+def _stale(facts: Facts) -> bool:
+    message = facts.message
+    return any(
+        _STALE.search(value)
+        for name in ("www-authenticate", "proxy-authenticate")
+        for value in message.raw_values(name)
+    )

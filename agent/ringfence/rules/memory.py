@@ -1,0 +1,218 @@
+"""What counting rules remember between messages: tallies, attempts, bans, who is known.
+
+Knows which rule counts what; says that a rule's threshold is reached, by whom and how
+often. It must not decide what is done about it: that is the engine. Every table in it
+is bounded, and its keys are hashes or network addresses, never a stranger's text.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ringfence.facts import Facts
+from ringfence.facts.attempts import Attempts, Kind, Outcome
+from ringfence.facts.facts import network_key
+from ringfence.rules.bans import Bans
+from ringfence.rules.model import Count, Rule, RuleSet
+from ringfence.state import BoundedTable, Rate, Recent
+
+MAX_KEYS: Final = 8_192
+"""Sources or accounts that one count tells apart, about 6 MB if each fails to the
+threshold. A flood from more forgets the oldest: that is what the kernel's limit is for."""
+
+EXACT: Final = 32
+"""Thresholds up to which every event is held; above, a rate is enough."""
+
+MAX_KNOWN: Final = 8_192
+"""Pairs of source and account with a registration. Only a password adds to them."""
+
+KNOWN_FOR: Final = 2_592_000.0
+"""Seconds a pair stays known: 30 days."""
+
+MAX_GUARDED: Final = 1_024
+"""Accounts that are guarded at once."""
+
+_LONGEST_GUARD: Final = 86_400.0
+
+MAX_INSIDERS: Final = 4_096
+"""Addresses seen on the inside that no configuration names as ours."""
+
+
+class Hit(NamedTuple):
+    """A rule whose threshold is reached."""
+
+    rule: Rule
+    facts: Facts
+    """About whom; not always about the sender of the message."""
+    counted: int
+
+
+Tally = Recent | Rate
+
+
+class Memory:
+    """All that counting rules leave behind; belongs to one engine."""
+
+    def __init__(self) -> None:
+        """Start with nothing remembered."""
+        self.attempts = Attempts()
+        self.bans = Bans()
+        self._tallies: dict[tuple[str, Count, tuple[str, ...]], Tally] = {}
+        self._rules: RuleSet | None = None
+        self._known: BoundedTable[int, bool] = BoundedTable(MAX_KNOWN, KNOWN_FOR)
+        self._guarded: BoundedTable[int, tuple[float, str]] = BoundedTable(
+            MAX_GUARDED, _LONGEST_GUARD
+        )
+        self._insiders: BoundedTable[bytes, bool] = BoundedTable(MAX_INSIDERS, 86_400.0)
+
+    def use(self, rules: RuleSet) -> None:
+        """Keep the tallies of rules that count as before, forget the others."""
+        if rules is self._rules:
+            return
+        self._rules = rules
+        counts = {(rule.id, rule.count) for rule in rules.rules}
+        for key in list(self._tallies):
+            if key[:2] not in counts:
+                del self._tallies[key]
+
+    def seen_inside(self, address: bytes, now: float) -> None:
+        """Note an address that came in from the inside, whatever it looks like."""
+        if self._insiders.get(address, now) is None:
+            self._insiders.put(address, True, now)
+
+    def inside(self, address: bytes, now: float) -> bool:
+        """Tell whether an address was seen on the inside within a day."""
+        return bool(self._insiders) and self._insiders.get(address, now) is not None
+
+    def requested(self, rule: Rule, facts: Facts, now: float) -> int:
+        """Count a request for a rule that it matches; 0 while below its threshold."""
+        return self._counted(rule, facts, 0, now)
+
+    def over(self, rule: Rule, facts: Facts, now: float) -> int:
+        """Return the failures counted for a sender if they reach a rule's threshold."""
+        count = rule.count
+        if count is None or count.distinct is not None:
+            return 0
+        for names in count.per:
+            if "source" in names:
+                found = self._tally(rule, count, names).count(_key(facts, names), now)
+                if found >= count.most:
+                    return found
+        return 0
+
+    def learn(self, outcome: Outcome, facts: Facts, now: float) -> Iterator[Hit]:
+        """Count what was learnt of a client; `facts` are about it.
+
+        Yields the rules whose threshold is reached, by severity.
+        """
+        if outcome.kind is Kind.SUCCESS:
+            self._succeeded(facts, now)
+            return
+        for rule in self._about(outcome, facts):
+            count = self._counted(rule, facts, _pair(facts), now)
+            if count:
+                yield Hit(rule, facts, count)
+
+    def note(self, outcome: Outcome, facts: Facts, now: float) -> None:
+        """Count a failure without consequence; the next attempt meets it in `over`."""
+        for rule in self._about(outcome, facts):
+            if rule.count is not None and rule.count.distinct is None:
+                for names in rule.count.per:
+                    tally = self._tally(rule, rule.count, names)
+                    tally.add(_key(facts, names), None, _pair(facts), now)
+
+    def _about(self, outcome: Outcome, facts: Facts) -> Iterator[Rule]:
+        """Yield the rules that an outcome concerns."""
+        for rule in self._rules.learning if self._rules is not None else ():
+            if rule.on == "refusal":
+                concerns = outcome.refused
+            else:
+                concerns = outcome.kind is Kind.FAILURE
+            if concerns and rule.match(facts) is not None:
+                yield rule
+
+    def _succeeded(self, facts: Facts, now: float) -> None:
+        """Remember who registered, forget what went wrong before."""
+        pair = _pair(facts)
+        self._known.put(pair, True, now)
+        for rule in self._rules.learning if self._rules is not None else ():
+            if rule.count is not None:
+                for names in rule.count.per:
+                    tally = self._tally(rule, rule.count, names)
+                    tally.clear(_key(facts, names), pair, now)
+
+    def guard(self, facts: Facts, rule: Rule, now: float) -> None:
+        """Let only known sources try an account for a while."""
+        self._guarded.put(hash(facts.account), (now + rule.guard, rule.id), now)
+
+    def guarded(self, facts: Facts, now: float) -> str | None:
+        """Return the rule that keeps this source from trying this account."""
+        if not self._guarded:
+            return None
+        found = self._guarded.get(hash(facts.account), now)
+        if found is None or now >= found[0]:
+            return None
+        return None if self._known.get(_pair(facts), now) else found[1]
+
+    def unban(self, address: bytes) -> bool:
+        """Lift the ban of an address, with its history and what was counted."""
+        network = network_key(address)
+        for (_, _, names), tally in self._tallies.items():
+            if names == ("source",):
+                tally.forget(hash((network,)))
+        return self.bans.forget(network)
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return entries and capacity of every table, by name."""
+        found = {
+            "attempts": (len(self.attempts), self.attempts.capacity),
+            "bans": (len(self.bans), self.bans.capacity),
+            "known": (len(self._known), MAX_KNOWN),
+            "guarded": (len(self._guarded), MAX_GUARDED),
+            "insiders": (len(self._insiders), MAX_INSIDERS),
+        }
+        for (rule_id, _, names), tally in self._tallies.items():
+            name = f"{rule_id} per {'+'.join(names)}"
+            found[name] = (len(tally.table), tally.table.capacity)
+        return found
+
+    def _counted(self, rule: Rule, facts: Facts, pair: int, now: float) -> int:
+        count = rule.count
+        if count is None:
+            return 0
+        item = None
+        if count.distinct is not None:
+            item = facts.counted(count.distinct)
+            if item is None:
+                return 0
+            item = hash(item)
+        reached = 0
+        for names in count.per:
+            if any(facts.counted(name) is None for name in names):
+                continue
+            key = _key(facts, names)
+            tally = self._tally(rule, count, names)
+            found = tally.add(key, item, pair, now)
+            if found >= count.most:
+                reached = max(reached, found)
+                if rule.ban is not None or rule.guard:
+                    tally.forget(key)  # the next ban takes new evidence
+        return reached
+
+    def _tally(self, rule: Rule, count: Count, names: tuple[str, ...]) -> Tally:
+        key = rule.id, count, names
+        tally = self._tallies.get(key)
+        if tally is None:
+            if count.distinct is None and count.over > EXACT:
+                tally = Rate(MAX_KEYS, count.within)
+            else:
+                tally = Recent(MAX_KEYS, count.within, count.most)
+            self._tallies[key] = tally
+        return tally
+
+
+def _key(facts: Facts, names: tuple[str, ...]) -> int:
+    return hash(tuple([facts.counted(name) for name in names]))
+
+
+def _pair(facts: Facts) -> int:
+    return hash((facts.network, facts.account))
