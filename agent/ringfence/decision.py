@@ -1,7 +1,10 @@
 """What comes out of the engine: one `Decision` a packet, one `Finding` a message."""
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+Whom = Literal["src", "dst"]
+"""Which address of a packet a ban is for."""
 
 
 class Verdict(IntEnum):
@@ -49,6 +52,8 @@ class Decision(NamedTuple):
     """One for each SIP message that this packet completed, in order."""
     malformed: str | None = None
     """The `Malformed` reason, when the packet could not be read."""
+    ban: Whom | None = None
+    """Whom to ban for the `ban_s` of the findings; "dst" for what an answer told."""
 
 
 class Finding(NamedTuple):

@@ -106,6 +106,13 @@ class Engine:
             return "outside" if indev in self.outside_interfaces else "inside"
         return "outside"
 
+    def forget(self, address: bytes) -> int:
+        """Drop what is remembered of a source, of its /64 for IPv6.
+
+        Returns how many entries went. Nothing is remembered of a source yet.
+        """
+        return 0
+
     def _datagram(self, datagram: Datagram, indev: int) -> Decision:
         payload = datagram.payload
         if not looks_like_sip(payload):

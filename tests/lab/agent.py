@@ -53,15 +53,19 @@ class Agent:
         options: Sequence[str] = (),
     ) -> None:
         """Start it; a plain string is the config file's text as it is."""
-        countries = lab.write_countries()
+        # The table and the socket are the lab's own unless the test says otherwise.
+        own: dict[str, dict[str, Any]] = {
+            "origin": {"table": str(lab.write_countries())},
+            "control": {"socket": str(lab.folder / "control.sock")},
+        }
         if not isinstance(config, str):
-            origin = config.get("origin", {})
-            table = {"table": str(countries)}
-            if isinstance(origin, Mapping):
-                table.update(origin)
-            config = to_toml({**config, "origin": table})
+            merged: dict[str, Mapping[str, Any] | str] = dict(config)
+            for name, table in own.items():
+                given = config.get(name, {})
+                merged[name] = {**table, **given} if isinstance(given, Mapping) else given
+            config = to_toml(merged)
         elif not config:
-            config = to_toml({"origin": {"table": str(countries)}})
+            config = to_toml(own)
         self.config = lab.folder / "ringfence.toml"
         self.config.write_text(config)
         self.process = lab.start(

@@ -1,0 +1,123 @@
+"""The ban sets and counters of the running kernel, read and written through nft.
+
+For the command line and for the agent's own figures, never for a packet: bans that
+rules decide travel in the mark. The table is made by the agent and may outlive it.
+"""
+
+import json
+from typing import Any, Final, NamedTuple
+
+from ringfence.errors import KernelError
+from ringfence.facts.network import format_address, parse_address
+from ringfence.netfilter.nft import TABLE
+from ringfence.netfilter.programs import call, program
+
+MIN_BAN: Final = 1
+MAX_BAN: Final = 365 * 86_400
+"""Seconds that a ban by hand may last."""
+
+_SETS: Final = {4: "banned4", 16: "banned6"}
+
+
+class Ban(NamedTuple):
+    """One entry of a ban set."""
+
+    address: str
+    """An IPv4 address, or an IPv6 network of 64 bits."""
+    length_s: int
+    left_s: int
+
+
+def network(address: bytes) -> bytes:
+    """Return what a ban of an address covers: itself, or the first of its /64."""
+    return address if len(address) == 4 else address[:8] + bytes(8)
+
+
+def network_text(address: bytes) -> str:
+    """Write what a ban of an address covers."""
+    text = format_address(network(address))
+    return text if len(address) == 4 else f"{text}/64"
+
+
+def ban(address: bytes, seconds: int) -> None:
+    """Ban an address from now on for so many seconds, banned already or not.
+
+    Raises `KernelError` when there is no ban set.
+    """
+    assert MIN_BAN <= seconds <= MAX_BAN  # noqa: S101 - the command line has checked
+    where = f"element inet {TABLE} {_SETS[len(address)]}"
+    literal = format_address(network(address))
+    entry = f"{{ {literal} timeout {seconds}s }}"
+    # Added first so that there is something to delete; an `add` alone would leave
+    # the length of an old ban.
+    text = f"add {where} {entry}\ndelete {where} {{ {literal} }}\nadd {where} {entry}\n"
+    status, _, complaint = call([_nft(), "-f", "-"], text)
+    if status != 0:
+        raise _refused(complaint)
+
+
+def unban(address: bytes) -> bool:
+    """Lift a ban; False when there was none. Raises `KernelError` without a set."""
+    literal = format_address(network(address))
+    known = {entry.address.partition("/")[0] for entry in bans()}
+    if literal not in known:
+        return False
+    where = f"element inet {TABLE} {_SETS[len(address)]}"
+    status, _, complaint = call([_nft(), f"delete {where} {{ {literal} }}"])
+    if status != 0 and literal in {entry.address.partition("/")[0] for entry in bans()}:
+        raise _refused(complaint)
+    return True  # deleted, or run out in between
+
+
+def bans() -> list[Ban]:
+    """List the bans in force, the longest left first; `KernelError` without a set."""
+    found: list[Ban] = []
+    for name in _SETS.values():
+        status, output, complaint = call(
+            [_nft(), "-j", "list", "set", "inet", TABLE, name]
+        )
+        if status != 0:
+            raise _refused(complaint)
+        for item in json.loads(output)["nftables"]:
+            found += [_ban(entry) for entry in item.get("set", {}).get("elem", [])]
+    return sorted(found, key=lambda entry: (-entry.left_s, entry.address))
+
+
+def counters() -> dict[str, int] | None:
+    """Return packets by counter name; None when our table is not in the kernel."""
+    status, output, _ = call([_nft(), "-j", "list", "counters", "table", "inet", TABLE])
+    if status != 0:
+        return None
+    items = [item.get("counter") for item in json.loads(output)["nftables"]]
+    return {item["name"]: item["packets"] for item in items if item}
+
+
+def unanswered(counted: dict[str, int]) -> int:
+    """Tell how many packets asked for a verdict and were lost without one.
+
+    What waits in the queue at this moment is among them.
+    """
+    asked = counted.get("asked", 0) + counted.get("sampled", 0)
+    ends = ("passed", "rejected", "dropped", "unheard", "unsampled")
+    return max(0, asked - sum(counted.get(end, 0) for end in ends))
+
+
+def _ban(entry: dict[str, Any]) -> Ban:
+    elem = entry["elem"]
+    address = parse_address(elem["val"])
+    assert address is not None  # noqa: S101 - nft writes addresses
+    return Ban(network_text(address), elem["timeout"], elem["expires"])
+
+
+def _nft() -> str:
+    return program("nft", "nftables")
+
+
+def _refused(complaint: str) -> KernelError:
+    if "No such file" in complaint:
+        return KernelError(
+            "there is no ban set in the kernel; start the agent (`ringfence run`)"
+        )
+    if "not permitted" in complaint:
+        return KernelError("this needs the capability CAP_NET_ADMIN; run it as root")
+    return KernelError(f"nft did not take it: {complaint}")
