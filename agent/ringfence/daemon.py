@@ -5,6 +5,7 @@ in `_packet`, once for each packet, whatever goes wrong in between. Everything i
 knows of SIP is the engine.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -12,25 +13,27 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 import netfilterqueue
 
 from ringfence import report
 from ringfence.config import (
+    Config,
     assemble,
     fails_open,
+    first_plan,
     kernel_plan,
     read_config,
 )
 from ringfence.controlsocket import ControlSocket
 from ringfence.decision import Decision, Finding, Verdict, Whom
-from ringfence.engine import Engine
+from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
 from ringfence.facts.network import parse_address
 from ringfence.netfilter import bans, notices
-from ringfence.netfilter.control import Control
+from ringfence.netfilter.control import Control, Refill
 from ringfence.netfilter.marks import BANS, VERDICTS
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.queue import Queue, losses
@@ -60,6 +63,16 @@ def require_privilege(status: Path = Path("/proc/self/status")) -> None:
         "this needs the capability CAP_NET_ADMIN; run it as root or give it to the "
         "service"
     )
+
+
+class _Refilling(NamedTuple):
+    """What is in force once the kernel has taken a plan."""
+
+    plan: Plan
+    config: Config
+    settings: Settings
+    why: str
+    """`reload`, or `offload` for the second part of a start."""
 
 
 class Daemon:
@@ -97,6 +110,9 @@ class Daemon:
         self._wan: list[str] = []
         self._severing = Severing()
         self._socket: ControlSocket | None = None
+        self._refill: Refill | None = None
+        self._refilling: _Refilling | None = None
+        self._offload_again = False
         self._queue: Queue
 
     def run(self) -> None:
@@ -111,6 +127,7 @@ class Daemon:
 
         links = notices.LinkNotices()
         tables = notices.TableNotices()
+        self._look_back()
         self._queue = Queue(
             config.kernel_queue,
             config.kernel_queue_length,
@@ -121,15 +138,14 @@ class Daemon:
         plan = self._plan()
         self._speak(plan)
         try:
-            self._control.install(plan)
+            self._control.install(first_plan(plan, self.engine.settings))
         except KernelError:
             self._queue.close()
             raise
-        del plan  # it holds thousands of networks
         tables.deleted()
         self._ready("ready")
-        self._look_back()
         self._listen()
+        self._begin_offload()
         try:
             self._loop(wake, links, tables)
         finally:
@@ -147,8 +163,12 @@ class Daemon:
         if self._socket is not None:
             asked = self._socket.fileno()
             poll.register(asked, select.POLLIN)
+        refilled = -1
         due = time.monotonic() + COUNTERS_EVERY
         while not self._stop:
+            if self._refill is not None and refilled < 0:
+                refilled = self._refill.fileno()
+                poll.register(refilled, select.POLLIN)
             wait = max(0.0, due - time.monotonic())
             if self._severing.busy:
                 wait = min(wait, 1.0)
@@ -164,9 +184,13 @@ class Daemon:
                 self._reinstall()
             if self._socket is not None and asked in ready:
                 self._socket.serve()
+            if self._refill is not None and refilled in ready:
+                poll.unregister(refilled)
+                refilled = -1
+                self._refilled()
             if self._severing.busy:
                 self._severing.turn(time.monotonic())
-            if self._reload:
+            if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
             if time.monotonic() >= due:
@@ -270,10 +294,23 @@ class Daemon:
     def _reinstall(self) -> None:
         """Put the ruleset back after somebody deleted it (`fw4 stop` deletes all)."""
         try:
-            self._control.install(self._plan())
+            plan = self._plan()
+            self._control.install(first_plan(plan, self.engine.settings))
             self._log.event("notice", _now(), notice="table-reinstalled")
         except KernelError as error:
             self._log.event("notice", _now(), notice="table-lost", error=str(error))
+        else:
+            self._begin_offload()
+
+    def _begin_offload(self) -> None:
+        """Have the home networks put in, for what the kernel can judge alone."""
+        if self._refill is not None:
+            self._offload_again = True  # the one under way may have been undone
+            return
+        self._offload_again = False
+        plan = self._plan()
+        if plan.foreign_register or plan.foreign_tls_ports:
+            self._begin(_Refilling(plan, self._config, self.engine.settings, "offload"))
 
     def _reconfigure(self) -> None:
         """Take the configuration anew; keep the old one when it has a flaw."""
@@ -282,20 +319,50 @@ class Daemon:
             if config.kernel_queue != self._config.kernel_queue:
                 raise KernelError("kernel.queue can only be changed by a restart")
             settings = assemble(config, self._rules_dir)
-            plan = kernel_plan(config, settings, config.network_wan or tuple(self._wan))
-            self._control.refill(plan)
         except RingfenceError as error:
-            self._log.event(
-                "reload", _now(), ok=False, problems=str(error).splitlines()
-            )
+            self._reload_failed(error)
             return
-        self._speak(plan)
-        self.engine.settings = settings
-        self._config = config
-        self._log.limit(config.log_max_per_second)
-        self._queue.fail_open(fails_open(config))
-        self._watch_links()
-        self._ready("reload", ok=True)
+        wan = config.network_wan or tuple(self._wan)
+        plan = kernel_plan(config, settings, wan)
+        self._begin(_Refilling(plan, config, settings, "reload"))
+
+    def _begin(self, refilling: "_Refilling") -> None:
+        self._refilling = refilling
+        self._refill = self._control.begin_refill(refilling.plan)
+
+    def _refilled(self) -> None:
+        """Go on with what the kernel has taken, or with the old."""
+        assert self._refill is not None  # noqa: S101 - tells the type checker
+        assert self._refilling is not None  # noqa: S101
+        refill, done = self._refill, self._refilling
+        self._refill = self._refilling = None
+        try:
+            refill.finish()
+        except KernelError as error:
+            if done.why == "reload":
+                self._reload_failed(error)
+            else:
+                self._log.event("notice", _now(), notice="no-offload", error=str(error))
+            return
+        if done.why == "reload":
+            self._speak(done.plan)
+            self.engine.settings = done.settings
+            self._config = done.config
+            self._log.limit(done.config.log_max_per_second)
+            self._queue.fail_open(fails_open(done.config))
+        self._find_wan()
+        if tuple(self._wan) != done.plan.wan:
+            self._control.face(tuple(self._wan))
+        if done.why == "reload":
+            self._ready("reload", ok=True)
+        else:
+            self._log.event("notice", _now(), notice="offload")
+        if self._offload_again:
+            self._begin_offload()
+
+    def _reload_failed(self, error: RingfenceError) -> None:
+        problems = str(error).splitlines()
+        self._log.event("reload", _now(), ok=False, problems=problems)
 
     def _ready(self, kind: str, **fields: object) -> None:
         settings = self.engine.settings
@@ -385,6 +452,9 @@ class Daemon:
         """Judge what still waits, then take everything out of the kernel."""
         if self._socket is not None:
             self._socket.close()
+        if self._refill is not None:
+            with contextlib.suppress(KernelError):
+                self._refill.finish()  # it would put back what is taken out here
         self._control.quiet()
         poll = select.poll()
         poll.register(self._queue, select.POLLIN)

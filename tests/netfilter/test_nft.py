@@ -5,10 +5,10 @@ from pathlib import Path
 import golden
 import pytest
 from lab.namespaces import LabError, Namespace
-from ringfence.netfilter import nft, shield, xtables
+from ringfence.netfilter import nft, xtables
 from ringfence.netfilter.marks import Code
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.origins import Ranges
+from ringfence.netfilter.origins import Networks, Ranges
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -20,10 +20,12 @@ WIDE = Plan(
     responses=True,
     bypass=False,
     wan=("wan", "pppoe-wan"),
-    exempt=Ranges(((10 << 24, (11 << 24) - 1),), ((0xFC << 120, (0xFE << 120) - 1),)),
-    not_foreign=Ranges(
-        ((1 << 24, (1 << 24) + 255), (10 << 24, (11 << 24) - 1)),
-        ((0x2001_0DB8 << 96, (0x2001_0DB9 << 96) - 1),),
+    networks=lambda: Networks(
+        Ranges(((10 << 24, (11 << 24) - 1),), ((0xFC << 120, (0xFE << 120) - 1),)),
+        Ranges(
+            ((1 << 24, (1 << 24) + 255), (10 << 24, (11 << 24) - 1)),
+            ((0x2001_0DB8 << 96, (0x2001_0DB9 << 96) - 1),),
+        ),
     ),
     foreign_register=True,
     foreign_tls_ports=frozenset({5061}),

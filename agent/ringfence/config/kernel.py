@@ -1,11 +1,12 @@
 """`Config` and `Settings` to the `Plan` of what the kernel does."""
 
+from dataclasses import replace
+
 from ringfence.config.schema import Config
 from ringfence.decision import Verdict
 from ringfence.engine import Settings
-from ringfence.netfilter import origins
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.origins import NOBODY
+from ringfence.netfilter.origins import exempt_of, networks_of
 
 FOREIGN_RULE = "foreign-registration"
 """The rule that `offload.origin` carries out in the kernel; switched off or only
@@ -36,12 +37,24 @@ def kernel_plan(config: Config, settings: Settings, wan: tuple[str, ...]) -> Pla
         responses=any(rule.on == "response" for rule in settings.rules.rules),
         bypass=not (drops and config.policy_no_listener is Verdict.DROP),
         wan=wan,
-        exempt=origins.exempt(world),
-        not_foreign=origins.not_foreign(world) if register or tls else NOBODY,
+        networks=lambda: networks_of(world) if register or tls else exempt_of(world),
         foreign_register=register,
         foreign_tls_ports=config.network_tls_ports if tls else frozenset(),
         source_rate=config.offload_source_rate if drops else 0,
         source_burst=config.offload_source_burst,
+    )
+
+
+def first_plan(plan: Plan, settings: Settings) -> Plan:
+    """Leave out what takes long to put in and the agent can do without.
+
+    Until the whole plan is in place the agent judges every REGISTER itself.
+    """
+    return replace(
+        plan,
+        networks=lambda: exempt_of(settings.world),
+        foreign_register=False,
+        foreign_tls_ports=frozenset(),
     )
 
 

@@ -6,15 +6,22 @@ Each program applies its text in one transaction or not at all, and what one did
 taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
+import os
 import shutil
-from dataclasses import replace
+import signal
+from collections.abc import Callable
 from typing import Final
 
 from ringfence.errors import KernelError
 from ringfence.netfilter import nft, xtables
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.origins import NOBODY
 from ringfence.netfilter.programs import call, program
+
+_MAX_COMPLAINT: Final = 4_096
+"""Bytes of nft's complaint: what a pipe takes in one piece."""
+
+_MOST_DESCRIPTORS: Final = 1_024
+"""More than the agent ever has open."""
 
 _FAMILIES: Final = {"ip": "iptables", "ip6": "ip6tables"}
 
@@ -37,11 +44,8 @@ class Control:
 
     def install(self, plan: Plan) -> None:
         """Put the whole ruleset in place, or raise `KernelError` and change nothing."""
-        # Without the thousands of home networks: the question is one statement.
-        small = replace(plan, not_foreign=NOBODY, exempt=NOBODY)
-        native = self._try(nft.render(small, native_queue=True), check=True)
+        native = self._try(nft.render(plan, native_queue=True), check=True)
         self.native_queue = native is None
-        text = nft.render(plan, native_queue=self.native_queue)
         if native is not None:
             self._found = {
                 family: xtables.chains_of_others(self._listing(family))
@@ -54,7 +58,9 @@ class Control:
                     f"this kernel queues packets neither by nft ({native}) nor by "
                     f"xtables ({error})"
                 ) from None
-        refusal = self._try(text, check=False)
+        refusal = self._try(
+            nft.render(plan, native_queue=self.native_queue), check=False
+        )
         if refusal is not None:
             if not self.native_queue:
                 self._remove_xtables()
@@ -62,12 +68,21 @@ class Control:
 
     def refill(self, plan: Plan) -> None:
         """Replace what an earlier `install` put in; waiting packets stay."""
-        text = nft.render(plan, native_queue=self.native_queue)
-        refusal = self._try(text, check=False)
+        refusal = self._try(
+            nft.render(plan, native_queue=self.native_queue), check=False
+        )
         if refusal is not None:
             raise KernelError(f"nft did not take the ruleset: {refusal}")
         if not self.native_queue:
             self._install_xtables(plan)
+
+    def begin_refill(self, plan: Plan) -> "Refill":
+        """Do `refill` in a process of its own, so that packets need not wait for it.
+
+        The home networks take a quarter of a second, or seconds on a small router,
+        and 6 MB that would stay with the agent.
+        """
+        return Refill(lambda: self.refill(plan))
 
     def face(self, wan: tuple[str, ...]) -> None:
         """Tell the ruleset which interfaces face strangers now."""
@@ -116,6 +131,52 @@ class Control:
             bare = xtables.render_bare_removal(family, self._listing(family), found)
             if bare:
                 self._try(bare, check=False)
+
+
+class Refill:
+    """A refill that is under way; readable when it has come to its end."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        """Fork; the child does the work and says what went wrong, if anything."""
+        self._answer, sink = os.pipe()
+        self._child = os.fork()
+        if self._child:
+            os.close(sink)
+            return
+        complaint = "the ruleset could not be written"
+        try:
+            _detach(sink)
+            work()
+            complaint = ""
+        except KernelError as error:
+            complaint = str(error)
+        finally:
+            os.write(sink, complaint.encode()[:_MAX_COMPLAINT])
+            os._exit(1 if complaint else 0)
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll."""
+        return self._answer
+
+    def finish(self) -> None:
+        """Wait for the end; raises `KernelError` if it went wrong."""
+        with open(self._answer, "rb") as reader:
+            complaint = reader.read().decode(errors="replace")
+        _, status = os.waitpid(self._child, 0)
+        if status != 0:
+            raise KernelError(complaint or "the process that refills was killed")
+
+
+def _detach(sink: int) -> None:
+    """Give up what a forked process shares with the agent, but for one descriptor.
+
+    Above all the queue: while anybody holds it, it has a listener.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    os.closerange(3, sink)
+    os.closerange(sink + 1, _MOST_DESCRIPTORS)
 
 
 def _restore(name: str) -> str:

@@ -19,12 +19,13 @@ table would throw away every packet that waits in any queue of the machine. Flus
 a table leaves its sets alone, so bans outlive a reload and a killed agent.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from ringfence.netfilter import shield
 from ringfence.netfilter.marks import BAN_STEPS, Code
-from ringfence.netfilter.origins import NOBODY, Ranges
+from ringfence.netfilter.origins import NOBODY, Networks
 
 TABLE: Final = "ringfence"
 
@@ -56,10 +57,8 @@ class Plan:
     wan: tuple[str, ...] = ()
     """Interfaces that face strangers; only what comes in there is limited or foreign,
     so none of it is while no interface is known."""
-    exempt: Ranges = NOBODY
-    """Who is never banned, limited or foreign."""
-    not_foreign: Ranges = NOBODY
-    """Whose registrations are the agent's to judge."""
+    networks: Callable[[], Networks] = lambda: NOBODY
+    """Asked for when the text is made: they are thousands, and needed only then."""
     foreign_register: bool = False
     """Drop REGISTER over UDP from everybody else here, but for a sample."""
     foreign_tls_ports: frozenset[int] = frozenset()
@@ -105,8 +104,7 @@ def render(plan: Plan, *, native_queue: bool) -> str:
             sip_ports=plan.sip_ports,
             tls_ports=plan.foreign_tls_ports,
             wan=plan.wan,
-            exempt=plan.exempt,
-            not_foreign=plan.not_foreign,
+            networks=plan.networks(),
         ),
         *shield.ban_check(),
         *_inspection(plan),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ringfence.facts import World
-from ringfence.facts.network import parse_network
+from ringfence.facts.network import Network, parse_network
 
 Range = tuple[int, int]
 """First and last address, as numbers."""
@@ -33,30 +33,55 @@ class Ranges(NamedTuple):
     ipv6: tuple[Range, ...] = ()
 
 
-NOBODY: Final = Ranges()
+class Networks(NamedTuple):
+    """Whom the ruleset treats differently."""
+
+    exempt: Ranges = Ranges()
+    """Never banned, limited or foreign: our side and `origin.allow`."""
+    not_foreign: Ranges = Ranges()
+    """Home, the exempt, and those of whom only the agent can tell."""
 
 
-def exempt(world: World) -> Ranges:
-    """List who is never banned, limited or foreign: our side and `origin.allow`."""
-    networks = [*world.inside.networks, *world.allow_networks.networks]
-    allowed4, allowed6 = world.countries.home_ranges(world.allow_countries)
-    return Ranges(
-        _merged([*allowed4, *((n.first, n.last) for n in networks if n.bits == 32)]),
-        _merged([*allowed6, *((n.first, n.last) for n in networks if n.bits == 128)]),
-    )
+NOBODY: Final = Networks()
 
 
-def not_foreign(world: World) -> Ranges:
-    """List home, whoever is exempt, and what only the agent can tell."""
+def exempt_of(world: World) -> Networks:
+    """List only the exempt: what a ruleset needs that judges no origin."""
+    exempt4, exempt6 = _exempt(world)
+    return Networks(exempt=Ranges(_merged(exempt4), _merged(exempt6)))
+
+
+def networks_of(world: World) -> Networks:
+    """List everybody; for Japan 11,000 ranges, 50 ms of work and 6 MB."""
+    exempt4, exempt6 = _exempt(world)
     home4, home6 = world.countries.home_ranges(world.home)
-    others = exempt(world)
-    unsure = [parse_network(text, "for the agent") for text in FOR_THE_AGENT]
-    unsure4 = [(n.first, n.last) for n in unsure if n.bits == 32]
-    unsure6 = [(n.first, n.last) for n in unsure if n.bits == 128]
-    return Ranges(
-        _merged([*home4, *others.ipv4, *unsure4]),
-        _merged([*home6, *others.ipv6, *unsure6]),
+    unsure4, unsure6 = _split(
+        [parse_network(text, "for the agent") for text in FOR_THE_AGENT]
     )
+    return Networks(
+        exempt=Ranges(_merged(exempt4), _merged(exempt6)),
+        not_foreign=Ranges(
+            _merged([*home4, *exempt4, *unsure4]),
+            _merged([*home6, *exempt6, *unsure6]),
+        ),
+    )
+
+
+def _exempt(world: World) -> tuple[list[Range], list[Range]]:
+    exempt4, exempt6 = _split([*world.inside.networks, *world.allow_networks.networks])
+    # A look through the whole table for nothing would take as long.
+    if world.allow_countries:
+        allowed4, allowed6 = world.countries.home_ranges(world.allow_countries)
+        exempt4 += allowed4
+        exempt6 += allowed6
+    return exempt4, exempt6
+
+
+def _split(networks: Iterable[Network]) -> tuple[list[Range], list[Range]]:
+    ranges: dict[int, list[Range]] = {32: [], 128: []}
+    for network in networks:
+        ranges[network.bits].append((network.first, network.last))
+    return ranges[32], ranges[128]
 
 
 def _merged(ranges: Iterable[Range]) -> tuple[Range, ...]:

@@ -7,7 +7,7 @@ whether the agent runs or not; `origins.py` says who is spared.
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from ringfence.netfilter.origins import Range, Ranges
+from ringfence.netfilter.origins import Networks, Range
 
 MAX_BANS: Final = 65_536
 """Addresses in each ban set, about 100 bytes each in the kernel; when it is full a
@@ -55,18 +55,17 @@ def elements(
     sip_ports: Collection[int],
     tls_ports: Collection[int],
     wan: tuple[str, ...],
-    exempt: Ranges,
-    not_foreign: Ranges,
+    networks: Networks,
 ) -> Iterable[str]:
     """Yield the sets that the configuration fills."""
     filled = {
         "sip_ports": ", ".join(str(port) for port in sorted(sip_ports)),
         "tls_ports": ", ".join(str(port) for port in sorted(tls_ports)),
         "wan": interfaces(wan),
-        "exempt4": _ipv4(exempt.ipv4),
-        "exempt6": _ipv6(exempt.ipv6),
-        "home4": _ipv4(not_foreign.ipv4),
-        "home6": _ipv6(not_foreign.ipv6),
+        "exempt4": _ipv4(networks.exempt.ipv4),
+        "exempt6": _ipv6(networks.exempt.ipv6),
+        "home4": _ipv4(networks.not_foreign.ipv4),
+        "home6": _ipv6(networks.not_foreign.ipv6),
     }
     for name, text in filled.items():
         if text:
