@@ -109,6 +109,7 @@ def test_fifty_phones_behind_one_address_are_not_limited(lab: Lab) -> None:
     with Agent(lab, {"kernel": {"queue_length": 65_535}}) as agent:
         for phone in range(phones):
             burst(lab, "REGISTER", PHONE_JP, 2 * requests, call_id=f"phone-{phone}")
+            time.sleep(0.002)  # the wires of the lab hold 1,000 packets
         lab.settle()
 
         counters = agent.stop()
@@ -122,6 +123,7 @@ def test_a_source_that_sends_more_than_its_share_is_limited_and_nobody_else(
 ) -> None:
     config = {"offload": {"source_rate": 10, "source_burst": 50}}
     with Agent(lab, config) as agent:
+        agent.wait_offload()
         begin = time.monotonic()
         burst(lab, "OPTIONS", PHONE_JP, 500)
         seconds = time.monotonic() - begin
@@ -215,6 +217,7 @@ def test_full_queue(lab: Lab, policy: str) -> None:
         )
         time.sleep(0.2)
         agent.process.signal(signal.SIGCONT)
+        agent.status()  # it answers when it has read the queue
         lab.settle()
         status = agent.status()
         counters = agent.stop()
@@ -235,6 +238,7 @@ def test_queue_full_is_changed_by_a_reload(lab: Lab) -> None:
         burst(lab, "OPTIONS", PHONE_JP, 100)
         time.sleep(0.2)
         agent.process.signal(signal.SIGCONT)
+        agent.status()
         lab.settle()
         assert agent.stop()["queue_full"] == 84
     assert arrived(lab, PHONE_JP) == 16

@@ -5,7 +5,7 @@ from pathlib import Path
 import golden
 import pytest
 from lab.namespaces import LabError, Namespace
-from ringfence.netfilter import nft, xtables
+from ringfence.netfilter import nft, shield, xtables
 from ringfence.netfilter.marks import Code
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.origins import Networks, Ranges
@@ -202,3 +202,37 @@ def test_quiet_leaves_the_verdicts_in_force(namespace: Namespace) -> None:
         assert "jump inspect" not in body
         body = left.partition(f"chain enforce_{hook} {{")[2].partition("\t}")[0]
         assert "jump enforce" in body
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("name", ["xtables.nft", "xtables-wide.nft"])
+def test_only_bans_leaves_what_checks_them(name: str, namespace: Namespace) -> None:
+    namespace.run("nft", "-f", "-", stdin=CASES[name])
+    namespace.run("nft", "add element inet ringfence banned4 { 192.0.2.1 timeout 9m }")
+    namespace.run("nft", "-f", "-", stdin=CASES["only-bans.nft"])
+    left = namespace.ruleset()
+    assert "192.0.2.1 timeout 9m" in left
+    chains = [line.split()[1] for line in left.splitlines() if "chain " in line]
+    assert chains == ["banned", "shield", "shield_prerouting"]
+    sets = [line.split()[1] for line in left.splitlines() if "set " in line]
+    assert sorted(sets) == sorted(shield.KEPT_SETS)
+    namespace.run("nft", "-f", "-", stdin=CASES["only-bans.nft"])
+    namespace.run("nft", "-f", "-", stdin=CASES["xtables.nft"])
+    assert "192.0.2.1 timeout 9m" in namespace.ruleset(), "taken over"
+
+
+@pytest.mark.netns
+def test_bans_outlive_a_refill_and_nothing_else_does(namespace: Namespace) -> None:
+    namespace.run("nft", "-f", "-", stdin=CASES["xtables-wide.nft"])
+    add = "add element inet ringfence"
+    namespace.run("nft", f"{add} banned6 {{ 2001:db8:: timeout 9m }}")
+    namespace.run("nft", f"{add} home4 {{ 192.0.2.0/24 }}")
+    namespace.run("nft", "-f", "-", stdin=CASES["xtables.nft"])
+    left = namespace.ruleset()
+    assert "2001:db8:: timeout 9m" in left
+    for gone in ("192.0.2.0/24", "10.0.0.0/8", "5061", "pppoe-wan"):
+        assert gone not in left
+
+
+def test_a_name_that_nft_cannot_write_is_left_out() -> None:
+    assert nft.render_wan(('a"b', "wan")).endswith('wan { "wan" }\n')
