@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import threading
 from collections.abc import Iterator
 
@@ -77,6 +78,16 @@ def test_an_event_is_one_line_of_json(pipe: Pipe) -> None:
     }
 
 
+def test_times_are_exact_to_the_microsecond(pipe: Pipe) -> None:
+    pipe.log.event("notice", Instant(0.0, 1_795_000_000.123456789))
+    assert pipe.events()[0]["time"] == 1795000000.123457
+
+
+def test_an_event_may_have_a_field_of_any_name(pipe: Pipe) -> None:
+    pipe.log.event("decision", at(0.0), kind="request", now="then", self="me")
+    assert pipe.events()[0]["kind"] == "request"
+
+
 def test_a_full_pipe_is_never_waited_for(pipe: Pipe) -> None:
     pipe.fill()
     done = threading.Event()
@@ -119,7 +130,7 @@ def test_a_line_at_the_limit_and_one_beyond(pipe: Pipe) -> None:
     pipe.log.event("notice", at(0.0), text="x" * (MAX_LINE - empty))
     pipe.log.event("notice", at(0.0), text="x" * (MAX_LINE - empty + 1))
     whole, cut = pipe.lines()
-    assert len(whole) == MAX_LINE
+    assert len(whole) == MAX_LINE == select.PIPE_BUF
     assert json.loads(cut) == {"type": "notice", "time": at(0.0).wall, "cut": True}
 
 

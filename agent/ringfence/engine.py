@@ -141,11 +141,13 @@ class Engine:
                 if self.settings.policy.state_full is Verdict.DROP:
                     return Decision(self._held(Verdict.DROP), "state-full")
             flow = self.streams.open(segment, now)
-        if flow.dead and segment.payload and not self.settings.monitor:
+        stops = bool(segment.payload) and not self.settings.monitor
+        if flow.dead and stops:
             return Decision(Verdict.DROP, "refused-flow")
-        if not self.streams.push(flow, segment, now):
-            return NOT_SIP
-        return self._messages(flow, segment, indev)
+        grown = self.streams.push(flow, segment, now)
+        if flow.dead and stops:  # the sender has just contradicted itself
+            return Decision(Verdict.DROP, "contradicting-flow")
+        return self._messages(flow, segment, indev) if grown else NOT_SIP
 
     def _messages(self, flow: Flow, segment: Segment, indev: int) -> Decision:
         """Judge every message that a segment completed."""
@@ -157,8 +159,6 @@ class Engine:
                 # The flow stays: its next message begins at the next byte in order,
                 # not where a stranger lets the next segment begin.
                 flow.data.clear()
-                if error.reason == "sip.not-sip":
-                    break
                 bad = self._malformed(error.reason)
                 verdicts = [finding.ruling.verdict for finding in findings]
                 worst_of_all = max([bad.verdict, *verdicts])

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 
 import netfilterqueue
 from ringfence.daemon import Daemon
+from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.queue import Queue
 
 _SO_RCVBUFFORCE: Final = 33  # asm-generic/socket.h; not in the socket module
@@ -86,7 +87,7 @@ class Agent:
         with tempfile.NamedTemporaryFile(suffix=".toml") as empty:
             self._daemon = Daemon(Path(empty.name), None)
         # What `run` does ahead of its loop, without the ruleset.
-        self._daemon._plan(self._daemon._config)
+        self._daemon._speak(Plan(queue=0, sip_ports=frozenset()))
         self._daemon._watch_links()
 
     def __call__(self, number: int, length: int, buffer: int) -> Consumer:

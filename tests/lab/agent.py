@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from lab.namespaces import Lab, LabError, Namespace, wait_until
+from lab.namespaces import LabError, Namespace, wait_until
+from lab.network import Lab
 
 START_TIMEOUT: Final = 10.0
 """Seconds to `ready`; generous, since a loaded machine says nothing about it."""
@@ -167,6 +168,7 @@ class Agent:
         """Send SIGTERM, wait for a clean end, return the final counters."""
         self.process.signal(signal.SIGTERM)
         code = self.process.wait(timeout)
-        if code != 0:
-            raise LabError(f"ringfence ended with {code}:\n{self.process.text()}")
-        return self.events("counters")[-1]
+        counters = self.events("counters")
+        if code != 0 or not counters or counters[-1]["internal_errors"]:
+            raise LabError(f"ringfence ended badly ({code}):\n{self.process.text()}")
+        return counters[-1]

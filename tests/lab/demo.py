@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from lab import peers
-from lab.agent import Agent, Event
-from lab.namespaces import (
+from lab.addresses import (
     PBX,
     PHONE_ABROAD,
     PHONE_INSIDE,
@@ -21,9 +20,10 @@ from lab.namespaces import (
     SCANNER_JP,
     TRUNK,
     WAN,
-    Lab,
-    LabError,
 )
+from lab.agent import Agent, Event
+from lab.namespaces import LabError
+from lab.network import Lab
 from lab.peers import Result
 from lab.requirements import missing
 

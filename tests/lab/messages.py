@@ -3,7 +3,7 @@
 Each is complete and honest in form; what the test is about is a parameter.
 """
 
-from lab.namespaces import SIP_PORT
+from lab.addresses import SIP_PORT
 
 
 def _host(address: str) -> str:

@@ -9,17 +9,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lab.namespaces import (
+from lab.addresses import (
     PBX,
     PBX6,
     SIP_PORT,
     TRUNK,
     TRUNK6,
     WAN,
-    Lab,
-    Namespace,
-    Process,
 )
+from lab.namespaces import Namespace, Process
+from lab.network import Lab
 
 HERE: Final = Path(__file__).parent
 PASSWORDS: Final[Mapping[str, str]] = {

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from lab.namespaces import Lab, LabError
+from lab.namespaces import LabError
+from lab.network import Lab
 
 TOOLS: Final = ("ip", "nft", "iptables", "sipp", "kamailio")
 

@@ -5,9 +5,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from lab.agent import Agent
-from lab.messages import body_of, request
-from lab.namespaces import (
+from lab.addresses import (
     PBX,
     PBX6,
     PHONE_JP,
@@ -15,8 +13,10 @@ from lab.namespaces import (
     SIP_PORT,
     TRUNK,
     TRUNK6,
-    Lab,
 )
+from lab.agent import Agent
+from lab.messages import body_of, request
+from lab.network import Lab
 
 pytestmark = pytest.mark.netns
 

@@ -7,16 +7,11 @@ import threading
 import time
 
 import pytest
+from lab.addresses import PBX, PHONE_ABROAD, PHONE_JP, SIP_PORT
 from lab.agent import Agent, to_toml
 from lab.messages import request
-from lab.namespaces import (
-    PBX,
-    PHONE_ABROAD,
-    PHONE_JP,
-    SIP_PORT,
-    Lab,
-    wait_until,
-)
+from lab.namespaces import wait_until
+from lab.network import Lab
 
 pytestmark = pytest.mark.netns
 

@@ -6,8 +6,7 @@ own counters only show that it saw the packets that it let through.
 
 import pytest
 from lab import peers
-from lab.agent import Agent
-from lab.namespaces import (
+from lab.addresses import (
     PBX,
     PBX6,
     PHONE_ABROAD,
@@ -18,8 +17,9 @@ from lab.namespaces import (
     PHONE_JP6,
     SCANNER_ABROAD,
     SCANNER_JP,
-    Lab,
 )
+from lab.agent import Agent
+from lab.network import Lab
 
 pytestmark = pytest.mark.netns
 
@@ -57,15 +57,14 @@ def test_phone_in_japan_registers_and_calls(
         lab, lab.outside, phone, registrar, "0312345678", transport=transport
     )
 
-    assert registered.answers == ["401", "200"], registered.text
+    assert registered.ok, registered.text
     assert called.ok, called.text
-    registers = inwards(lab, phone, b"REGISTER sip:")
-    invites = inwards(lab, phone, b"INVITE sip:0312345678@")
-    assert registers == (2, 2)
-    assert invites == (2, 2)
+    sent, arrived = inwards(lab, phone, b" sip:")
+    assert sent >= 4  # both requests twice: challenged, then with the password
+    assert arrived == sent
     assert agent.decisions() == []
     # It let them through because it looked, not because nobody asked it.
-    assert agent.stop()["messages"] >= sum(registers + invites) // 2
+    assert agent.stop()["messages"] >= sent
 
 
 @pytest.mark.parametrize("transport", ["u1", "t1"])
@@ -194,7 +193,9 @@ def test_monitor_mode_passes_everything_and_says_what_it_would_do(
 
     assert abroad.ok, abroad.text
     assert fraud.ok, fraud.text
-    assert inwards(nat_lab, PHONE_ABROAD, b"REGISTER sip:") == (2, 2)
+    sent, arrived = inwards(nat_lab, PHONE_ABROAD, b"REGISTER sip:")
+    assert sent >= 2
+    assert arrived == sent
     said = agent.wait_event("decision", src=PHONE_ABROAD)
     assert (said["verdict"], said["would"], said["rule"]) == (
         "accept",

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from lab.addresses import PHONE_ABROAD, SIP_PORT
 from lab.agent import Agent, Config, command
 from lab.messages import request
-from lab.namespaces import PHONE_ABROAD, SIP_PORT, Lab
+from lab.network import Lab
 
 pytestmark = pytest.mark.netns
 

@@ -94,8 +94,13 @@ def test_a_default_route_that_appears_is_noticed_and_found(entered: Namespace) -
         "route add default via 203.0.113.254",
     )
     assert readable(notices)
-    notices.drain()
-    assert not readable(notices)
+    # The kernel goes on for a while: carrier, duplicate address detection.
+    for _ in range(100):
+        notices.drain()
+        if not readable(notices):
+            break
+    else:
+        pytest.fail("notices were read and are still there")
     assert default_route_interfaces(Path("/proc/thread-self/net")) == ["wan"]
     notices.close()
 

@@ -1,6 +1,6 @@
 """From, To, Contact and Via values, lists, parameters and credentials."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -115,7 +115,7 @@ def test_params_looked_at(filler: str) -> None:
         (" token ", "token"),
         ('"quoted"', "quoted"),
         (' "quoted" rest', "quoted"),
-        (r'"a\\\"b"', r'a\"b'),
+        (r'"a\\\"b"', r"a\"b"),
         ('"open', "open"),
         ('"', ""),
         ('""', ""),
@@ -264,7 +264,7 @@ def test_cost_grows_no_faster_than_the_text(piece: str) -> None:
         text = piece * (size // len(piece))
         best = 1.0
         for _ in range(5):
-            start = perf_counter()
+            start = process_time()
             found = parse_name_addr('"x' + text)
             _ = found.tag
             _ = parse_name_addr(text).tag
@@ -273,7 +273,7 @@ def test_cost_grows_no_faster_than_the_text(piece: str) -> None:
             split_values('"' + text)
             param('"' + text, "tag")
             credential(text, "username")
-            best = min(best, perf_counter() - start)
+            best = min(best, process_time() - start)
         return best
 
     assert cost(65_536) < 24 * cost(8_192) + 0.001

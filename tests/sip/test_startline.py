@@ -25,7 +25,7 @@ REQUESTS = [
     (b"invite sip:100@pbx SIP/2.0", "INVITE", "sip:100@pbx", b"SIP/2.0"),
     (b"INVITE sip:100@pbx sip/2.0", "INVITE", "sip:100@pbx", b"SIP/2.0"),
     (b"NEWMETHOD sip:100@pbx SIP/2.0", "NEWMETHOD", "sip:100@pbx", b"SIP/2.0"),
-    (b"!a-Method9_*+`.%i'~ sip:x SIP/2.0", "!A-METHOD9_*+`.%I'~", "sip:x", b"SIP/2.0"),
+    (b"!a-Method9_*+`.%i'~ sip:x SIP/2.0", "!a-Method9_*+`.%i'~", "sip:x", b"SIP/2.0"),
     (b"SIP sip:100@pbx SIP/2.0", "SIP", "sip:100@pbx", b"SIP/2.0"),
     # RFC 4475 section 3.1.2.16: another version is judged all the same
     (b"OPTIONS sip:100@pbx SIP/7.0", "OPTIONS", "sip:100@pbx", b"SIP/7.0"),
@@ -77,6 +77,7 @@ WRONG = [
     (b"REGI\xffSTER sip:pbx SIP/2.0", "sip.method"),
     (b"INV[ITE sip:pbx SIP/2.0", "sip.method"),
     (b"Via: SIP/2.0", "sip.method"),
+    (b"INV/ITE sip:pbx SIP/2.0", "sip.method"),
     (b"INVITE  SIP/2.0", "sip.request-uri"),
     (b"INVITE SIP/2.0", "sip.request-uri"),
     (b"INVITE \t SIP / 2.0", "sip.request-uri"),
@@ -106,6 +107,9 @@ OTHERS = [
     b"\x00\x01\x00\x08\x21\x12\xa4\x42",  # STUN
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
     b"INVITE nonsense\r\n\r\n",
+    b"GET /\nINVITE sip:pbx SIP/2.0\r\n\r\n",
+    b"hello\nSIP/2.0 200 OK\r\n\r\n",
+    b"a\nb SIP/2.0x",
     b"SIPPING sip:x HTTP/1.1\r\n",
 ]
 
@@ -143,7 +147,7 @@ def test_everything_else_is_silent(payload: bytes) -> None:
         Message(payload)
 
 
-ALL = [case[0] for case in (*REQUESTS, *RESPONSES)]
+ALL = [line for line, *_ in REQUESTS] + [line for line, *_ in RESPONSES]
 
 
 @pytest.mark.parametrize("line", ALL)
@@ -157,7 +161,9 @@ def test_line_in_a_message(line: bytes, before: bytes) -> None:
     found = (message.method, message.request_uri, message.status, message.reason_phrase)
     assert found == read_start_line(line)[:4]
     assert message.call_id == "1"
-    assert (message.anomaly == "sip.version") == (read_start_line(line)[4] != b"SIP/2.0")
+    assert (message.anomaly == "sip.version") == (
+        read_start_line(line)[4] != b"SIP/2.0"
+    )
 
 
 @pytest.mark.parametrize("line", [line for line in ALL if b"\n" not in line])

@@ -109,6 +109,8 @@ def test_any_text_gives_a_uri_and_invents_nothing(text: str) -> None:
         assert part.lower() in text.lower()
 
 
-@given(st.from_regex(r"[0-9A-Za-z;?/%+.-]{1,30}", fullmatch=True), st.text("ab.:1[];?@"))
+@given(
+    st.from_regex(r"[0-9A-Za-z;?/%+.-]{1,30}", fullmatch=True), st.text("ab.:1[];?@")
+)
 def test_nothing_behind_the_user_part_changes_it(user: str, rest: str) -> None:
     assert parse_uri(f"sip:{user}@{rest}").user == user

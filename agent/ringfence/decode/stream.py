@@ -62,7 +62,6 @@ class Flow:
         "data",
         "dead",
         "next_seq",
-        "origin",
         "reopened",
         "skip",
     )
@@ -75,7 +74,7 @@ class Flow:
 
     def start(self, next_seq: int) -> None:
         """Begin anew, as the next connection between the same ports."""
-        self.origin = self.next_seq = next_seq
+        self.next_seq = next_seq
         self.data = bytearray()
         """Bytes in order that nobody has taken yet."""
         self.ahead: dict[int, bytes] = {}
@@ -113,13 +112,14 @@ class Flow:
         return grown
 
     def begin_anew(self, seq: int) -> None:
-        """Start over if a segment belongs to the connection that a SYN announced."""
+        """Start over if a segment belongs to the connection that a SYN announced.
+
+        That is one with numbers of its own (RFC 6528). Were a connection believed
+        that starts where this one did, a dead flow could be sent again in another
+        order, and the receiver would put together what came past in either round.
+        """
         start = self.reopened
-        if start is None:
-            return
-        # From the very first byte on, all of a dead flow is judged again.
-        again = self.dead and seq == start == self.origin
-        if again or (_near(seq, start) and not _near(seq, self.next_seq)):
+        if start is not None and _near(seq, start) and not _near(seq, self.next_seq):
             self.start(start)
 
     def _distance(self, seq: int) -> int:
@@ -209,10 +209,13 @@ class Streams:
         A SYN for a flow that is tracked is believed once data follows it: until then
         the old connection may go on, and its receiver ignores the SYN.
         """
+        self.flows.expire(now.mono)
         start = _start(segment)
         flow = self.flows.get(_key(segment), now.mono)
         if flow is not None:
             flow.reopened = start
+            if segment.payload:  # TCP Fast Open, RFC 7413
+                flow.begin_anew(start)
             return flow
         flow = Flow(start)
         flow.counted = flow.octets
@@ -271,6 +274,7 @@ class Streams:
 
     def _dropped(self, _key: FlowKey, flow: Flow) -> None:
         self.octets -= flow.counted
+        flow.counted = 0
 
 
 def _start(segment: Segment) -> int:

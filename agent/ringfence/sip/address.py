@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 from ringfence.sip.uri import Uri, parse_uri, split_host
 
-MAX_VALUES: Final = 32
-"""Values read of one header field line; a REGISTER with more bindings, or a message
-that went through more proxies, is not a phone's."""
+MAX_VALUES: Final = 70
+"""Values read of one list field. Max-Forwards starts at 70 (RFC 3261 section 8.1.1.6),
+so no honest message gathers more Vias, and no phone has as many bindings."""
 
 MAX_PARAMS: Final = 32
 """Parameters of one value that are looked at; phones send fewer than ten."""
@@ -165,12 +165,15 @@ def _split_bare(text: str) -> tuple[str, str, str]:
     return text[:semicolon].rstrip(), ";", text[semicolon + 1 :]
 
 
-def split_values(text: str) -> list[str]:
-    """Split a list field at its commas, minding quotes and angle brackets."""
+def split_values(text: str, most: int = MAX_VALUES) -> list[str]:
+    """Split a list field at its commas, minding quotes and angle brackets.
+
+    Of more than `most` values the first are returned.
+    """
     if "," not in text:
         text = text.strip()
         return [text] if text else []
-    values = _split(text, _QUOTE_BRACKET_OR_COMMA, MAX_VALUES)
+    values = _split(text, _QUOTE_BRACKET_OR_COMMA, most)
     return [value for value in map(str.strip, values) if value]
 
 

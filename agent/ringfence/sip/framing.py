@@ -117,7 +117,10 @@ def _framed(data: bytes | bytearray, start: int, *, stray: bool, cut: bool) -> F
 
 
 def _blank_end(data: bytes | bytearray, start: int) -> int:
-    """Index of the first byte from `start` on that is not blank (RFC 5626 keep-alive)."""
+    """Index of the first byte from `start` on that is not blank.
+
+    Blank lines between messages keep a connection alive (RFC 5626 section 3.5.1).
+    """
     found = _BLANK.match(data, start)
     return start if found is None else found.end()
 

@@ -11,7 +11,13 @@ It must not know who sent the message or what for.
 import re
 from typing import Final
 
-from ringfence.sip.address import NameAddr, credential, parse_name_addr, split_values
+from ringfence.sip.address import (
+    MAX_VALUES,
+    NameAddr,
+    credential,
+    parse_name_addr,
+    split_values,
+)
 from ringfence.sip.startline import (
     BLANKS,
     MAX_HEAD,
@@ -80,7 +86,9 @@ chan_sip and Kamailio, the last for pjsip."""
 class Message:
     """A request or a response; attributes are text, decoded as UTF-8.
 
-    Bytes that are not UTF-8 become U+FFFD (RFC 3261 section 7.3.1 prescribes UTF-8).
+    A request has `method` (known ones in upper case) and `request_uri`, a response
+    `status` (100 to 999) and `reason_phrase`; the others are None. Bytes that are not
+    UTF-8 become U+FFFD (RFC 3261 section 7.3.1 prescribes UTF-8).
     """
 
     __slots__ = (
@@ -207,17 +215,23 @@ class Message:
         return None if value is None else value.strip().decode("utf-8", "replace")
 
     def values(self, name: str) -> list[str]:
-        """Return every value of a list field (Via, Contact, …), in order.
+        """Return the values of a list field (Via, Contact, …), in order.
 
         RFC 3261 section 7.3.1: fields of one name and comma-separated values on one
-        line mean the same.
+        line mean the same. Of more than `MAX_VALUES` the first are returned, and the
+        message is flagged.
         """
         first = self._fields.get(name)
         if first is None:
             return []
-        found = split_values(first.decode("utf-8", "replace"))
+        found = split_values(first.decode("utf-8", "replace"), MAX_VALUES + 1)
         for value in self.more.get(name, ()):
-            found += split_values(value.decode("utf-8", "replace"))
+            if len(found) > MAX_VALUES:
+                break
+            found += split_values(value.decode("utf-8", "replace"), MAX_VALUES + 1)
+        if len(found) > MAX_VALUES:
+            del found[MAX_VALUES:]
+            self.flag("sip.too-many-values")
         return found
 
     def name_addr(self, name: str) -> NameAddr | None:

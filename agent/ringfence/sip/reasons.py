@@ -24,8 +24,9 @@ ANOMALIES: Mapping[str, str] = MappingProxyType(
         "sip.no-blank-line": "No blank line ends the header fields.",
         "sip.lone-cr": "Lines end with CR alone, which only some receivers accept.",
         "sip.too-many-lines": "More header field lines than we read.",
+        "sip.too-many-values": "A list field with more values than any honest one.",
         "sip.repeated-field": "Two different From, To, Call-ID, CSeq or lengths.",
-        "sip.content-length": "The body is shorter than claimed, or the claim is no number.",
+        "sip.content-length": "A length that is no number, or more than there is.",
         "sip.stray-bytes": "Other bytes came before it in the same stream.",
     }
 )

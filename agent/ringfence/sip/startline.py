@@ -50,10 +50,10 @@ _BEGINS = re.compile(BEGINS)
 
 
 StartLine = tuple[str | None, str | None, int | None, str | None, bytes]
-"""Method (known ones in upper case), Request-URI, status (100 to 999), reason phrase, version: a
-request has the first two, a response the other two. The version is in upper case and
-without blanks, b"" when the line was cut before it. (A plain tuple, as one is made
-for each message.)"""
+"""Method (known ones in upper case), Request-URI, status (100 to 999), reason phrase,
+version: a request has the first two, a response the other two. The version is in
+upper case and without blanks, b"" when the line was cut before it. (A plain tuple, as
+one is made for each message.)"""
 
 
 def looks_like_sip(payload: bytes) -> bool:
@@ -66,8 +66,8 @@ def looks_like_sip(payload: bytes) -> bool:
         payload = payload.lstrip(BLANKS)
     if payload[:8] == b"SIP/2.0 ":
         return True
-    end = payload.find(b"\r\n", 0, MAX_HEAD)
-    if payload[end - 8 : end] == b" SIP/2.0" and payload[0] in _TOKEN:
+    end = payload.find(b"\n", 0, MAX_HEAD)
+    if end > 9 and payload[end - 9 : end] == b" SIP/2.0\r" and payload[0] in _TOKEN:
         return True  # as most are
     if not payload or payload[0] not in _TOKEN:
         return False
@@ -143,10 +143,10 @@ def read_start_line(line: bytes, *, cut: bool = False) -> StartLine:
     if fields is None:
         if not cut:
             raise Malformed("sip.start-line")
-        method, _, uri = line.translate(_TO_SPACE).partition(b" ")
-        fields = method, uri, b""
+        word, _, rest = line.translate(_TO_SPACE).partition(b" ")
+        fields = word, rest, b""
     first, second, third = fields
-    if b"/" in first:
+    if first.startswith(b"SIP/"):
         if len(second) != 3 or not second.isdigit() or second < b"100":
             raise Malformed("sip.start-line")
         return None, None, int(second), third.decode("utf-8", "replace"), first

@@ -1,0 +1,395 @@
+"""Commands as they are typed: what they print, what they complain of, their codes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from builders import (
+    ABROAD,
+    COUNTRIES,
+    INSIDE,
+    LISTED,
+    REPOSITORY,
+    RULES,
+    invite,
+    register,
+    sip,
+    udp,
+)
+from ringfence import __version__
+from ringfence.cli import COMMANDS, main
+from ringfence.packet import LINKTYPE_RAW
+from wire.captures import pcap_header, pcap_record
+
+Result = tuple[int, str, str]
+"""Exit code, standard output, standard error."""
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run a command in this process."""
+
+    def ringfence(*arguments: object) -> Result:
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as leaving:  # argparse leaves by itself
+            code = int(leaving.code or 0)
+        return code, *capsys.readouterr()
+
+    return ringfence
+
+
+Run = Callable[..., Result]
+
+
+def complaints(result: Result) -> list[str]:
+    """What was complained of by a command that could do nothing."""
+    _, out, err = result
+    assert out == ""
+    lines = err.splitlines()
+    assert all(line.startswith("ringfence: ") for line in lines)
+    return [line.removeprefix("ringfence: ") for line in lines]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration with the test countries."""
+    path = tmp_path / "ringfence.toml"
+    path.write_text(f'[origin]\ntable = "{COUNTRIES}"\n', encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    """A capture with a call that is rejected, a dropped registration, and noise."""
+    path = tmp_path / "x.pcap"
+    packets = [
+        udp(invite(LISTED), INSIDE),
+        udp(register(), ABROAD),
+        udp(b"\r\n\r\n", ABROAD),
+        udp(sip(), ABROAD),
+    ]
+    records = b"".join(pcap_record(packet.data) for packet in packets)
+    path.write_bytes(pcap_header(link=LINKTYPE_RAW) + records)
+    return path
+
+
+# What is asked for ----------------------------------------------------------------
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"ringfence {__version__}\n", "")
+
+
+def test_help_names_every_command(run: Run) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    for name, command in COMMANDS.items():
+        assert name in out
+        assert command.what in out
+        assert run(name, "--help")[0] == 0
+
+
+def test_check(run: Run, config: Path) -> None:
+    expected = (0, "configuration is fine: 3 rules, home JP\n", "")
+    assert run("check", "--config", config) == expected
+    config.write_text('[origin]\nhome = ["NL", "JP"]\n', encoding="utf-8")
+    assert run("check", "--config", config)[1].endswith("home JP, NL\n")
+
+
+def test_replay_as_json_lines(run: Run, config: Path, capture: Path) -> None:
+    code, out, err = run("replay", capture, "--config", config, "--format", "jsonl")
+    assert (code, err) == (0, "")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [record.get("verdict") for record in records] == [
+        *("reject", "drop", "accept", None)
+    ]
+    assert records[-1]["rules"] == {"blocked-destination": 1, "foreign-registration": 1}
+
+
+def test_replay_as_a_table(run: Run, config: Path, capture: Path) -> None:
+    code, out, err = run("replay", capture, "--config", config)
+    assert (code, err) == (0, "")
+    assert "accepted 1, dropped 1, rejected 1" in out
+    hits = run("replay", capture, "--config", config, "--hits")[1]
+    assert "OPTIONS" in out
+    assert "OPTIONS" not in hits
+
+
+def test_replay_with_more_networks_inside(
+    run: Run, config: Path, capture: Path
+) -> None:
+    inside = ("--inside", "192.0.2.0/24", "--inside", "2001:db8::/32")
+    _, out, _ = run("replay", capture, "--config", config, *inside)
+    assert "accepted 2, dropped 0, rejected 1" in out
+
+
+def test_explain(run: Run, config: Path) -> None:
+    code, out, err = run("explain", "119", ABROAD, "--config", config)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "119: accept"
+    assert f"{ABROAD}: drop" in out
+    _, out, _ = run("explain", "--json", "119", ABROAD, "--config", config)
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert (first["class"], second["country"]) == ("emergency", "NL")
+
+
+def test_ruleset(run: Run, config: Path) -> None:
+    config.write_text("[kernel]\nqueue = 77\nmark = 0xf\n", encoding="utf-8")
+    code, out, err = run("ruleset", "--config", config)
+    assert (code, err) == (0, "")
+    assert "queue flags bypass to 77" in out
+    assert "0x0000000f" in out
+
+
+# Bad input ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("--nonsense",), "the following arguments are required: COMMAND"),
+        (("guess",), "invalid choice: 'guess'"),
+        (("check", "--nonsense"), "unrecognized arguments: --nonsense"),
+        (("replay",), "the following arguments are required: FILE"),
+        (("replay", "x", "--format", "xml"), "invalid choice: 'xml'"),
+        (("check", "--config"), "expected one argument"),
+    ],
+)
+def test_usage(run: Run, arguments: tuple[str, ...], complaint: str) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: ringfence")
+    assert complaint in err
+
+
+@pytest.mark.parametrize("command", ["check", "replay", "explain", "ruleset", "run"])
+def test_a_bad_configuration_stops_every_command(
+    run: Run, config: Path, capture: Path, command: str
+) -> None:
+    config.write_text(
+        'mode = "on"\n[origin]\nhome = ["XX"]\n[network]\ninside = ["10.0.0.1/8"]\n',
+        encoding="utf-8",
+    )
+    what = [capture] if command == "replay" else ["119"] if command == "explain" else []
+    result = run(command, *what, "--config", config)
+    assert result[0] == 2
+    assert complaints(result) == [
+        f'{config}: mode = "on": expected one of "enforce", "monitor"',
+        f'{config}: network.inside[0] = "10.0.0.1/8": host bits are set; expected '
+        "10.0.0.0/8 for the network or 10.0.0.1 for the one address",
+        f'{config}: origin.home[0] = "XX": expected a two-letter country code of ISO '
+        '3166 such as "JP"',
+    ]
+
+
+def test_a_configuration_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    missing = tmp_path / "none.toml"
+    result = run("check", "--config", missing)
+    assert result[0] == 2
+    assert complaints(result) == [
+        f"{missing}: cannot be read: No such file or directory"
+    ]
+
+
+def test_a_configuration_that_is_no_text(run: Run, config: Path) -> None:
+    config.write_bytes(b'mode = "\x80"')
+    result = run("check", "--config", config)
+    assert result[0] == 2
+    assert complaints(result) == [f"{config}: byte 8 is not UTF-8: expected TOML text"]
+
+
+def test_host_bits_on_the_command_line(run: Run, capture: Path, config: Path) -> None:
+    result = run("replay", capture, "--config", config, "--inside", "10.0.0.1/8")
+    assert result[0] == 2
+    assert complaints(result) == [
+        '--inside[0] = "10.0.0.1/8": host bits are set; expected 10.0.0.0/8 for the '
+        "network or 10.0.0.1 for the one address"
+    ]
+
+
+def test_a_file_with_the_wrong_magic(run: Run, config: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pcap"
+    wrong.write_bytes(b"\x00\x01\x02\x03" * 10)
+    result = run("replay", wrong, "--config", config)
+    assert result[0] == 2
+    assert complaints(result) == [
+        f"{wrong}: not a capture but something that starts with 00010203; expected "
+        "pcap or pcapng"
+    ]
+
+
+def test_a_truncated_capture(run: Run, config: Path, capture: Path) -> None:
+    whole = capture.read_bytes()
+    capture.write_bytes(whole[:-7])
+    code, out, err = run("replay", capture, "--config", config)
+    assert code == 2
+    assert "3 packets, 2 SIP messages" in out, "judged as far as it goes"
+    at = len(whole) - len(pcap_record(udp(sip(), ABROAD).data))
+    assert err == (
+        f"ringfence: {capture}: byte {at}, after 3 frames: the file ends inside a "
+        "record; expected 7 bytes more\n"
+    )
+
+
+def test_one_bad_capture_among_good_ones(
+    run: Run, config: Path, capture: Path, tmp_path: Path
+) -> None:
+    missing = tmp_path / "none.pcap"
+    code, out, err = run("replay", missing, capture, "--config", config)
+    assert code == 2
+    assert "4 packets" in out
+    assert err == (
+        f"ringfence: {missing}: cannot be read: No such file or directory; expected a "
+        "pcap or pcapng file\n"
+    )
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """Copy the rules, to be damaged."""
+    copy = tmp_path / "rules"
+    shutil.copytree(RULES, copy, ignore=shutil.ignore_patterns("geo", "*.py"))
+    return copy
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_corrupt_rules(run: Run, config: Path, rules: Path, command: str) -> None:
+    (rules / "scanner.toml").write_text("id = \x01\n", encoding="utf-8")
+    (rules / "extra.toml").write_text('id = "other"\n', encoding="utf-8")
+    what = ["119"] if command == "explain" else []
+    result = run(command, *what, "--config", config, "--bundle", rules)
+    assert result[0] == 4
+    found = complaints(result)
+    assert "extra.toml: rev = None: expected a whole number from 1" in found
+    assert f"{rules}/scanner.toml: not valid TOML: " in found[-1]
+
+
+def test_rules_that_are_not_there(run: Run, config: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    result = run("check", "--config", config, "--bundle", nowhere)
+    assert result[0] == 4
+    assert complaints(result) == [f"{nowhere}: holds no rule; expected *.toml files"]
+
+
+def test_rules_that_nobody_can_write_to(run: Run, config: Path, rules: Path) -> None:
+    for path in [*rules.rglob("*"), rules]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    assert run("check", "--config", config, "--bundle", rules)[0] == 0
+    for path in [rules, *rules.rglob("*")]:
+        path.chmod(0o755)
+
+
+# In a process of its own ----------------------------------------------------------
+
+
+def unprivileged(
+    *arguments: object, **options: object
+) -> "subprocess.CompletedProcess[str]":
+    """Run the command without any capability, root's included."""
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"]
+    command = [sys.executable, "-m", "ringfence", *map(str, arguments)]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root needs setpriv to give its privileges up")
+        command = [*drop, *command]
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]  # noqa: S603
+        command,
+        **{"capture_output": True, "text": True, "timeout": 30, **options},
+        check=False,
+    )
+
+
+def test_replay_explain_and_check_need_no_privilege(
+    config: Path, capture: Path
+) -> None:
+    for arguments in (
+        ["check"],
+        ["explain", "119"],
+        ["replay", capture],
+        ["ruleset"],
+    ):
+        done = unprivileged(*arguments, "--config", config)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_run_needs_a_privilege_and_says_which(config: Path) -> None:
+    done = unprivileged("run", "--config", config)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "ringfence: this needs the capability CAP_NET_ADMIN; run it as root or give it "
+        "to the service\n"
+    )
+
+
+def test_files_that_we_may_not_read(config: Path, capture: Path, rules: Path) -> None:
+    (rules / "scanner.toml").chmod(0)
+    done = unprivileged("check", "--config", config, "--bundle", rules)
+    assert done.returncode == 4
+    assert done.stderr == (
+        f"ringfence: {rules}/scanner.toml: cannot be read: Permission denied\n"
+    )
+    capture.chmod(0)
+    done = unprivileged("replay", capture, "--config", config)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"ringfence: {capture}: cannot be read: Permission denied; expected a pcap or "
+        "pcapng file\n"
+    )
+    config.chmod(0)
+    done = unprivileged("check", "--config", config)
+    assert done.returncode == 2
+    assert done.stderr == f"ringfence: {config}: cannot be read: Permission denied\n"
+
+
+@pytest.mark.parametrize("arguments", [["explain"], ["explain", "-"]])
+def test_explain_reads_lines(config: Path, arguments: list[str]) -> None:
+    done = unprivileged(
+        *arguments, "--json", "--config", config, input=f"119\n\n  {ABROAD}  \n"
+    )
+    assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == [
+        "119",
+        ABROAD,
+    ]
+
+
+def test_bytes_that_are_not_utf8(config: Path, capture: Path) -> None:
+    odd = capture.rename(capture.with_name("odd\udcff.pcap"))
+    done = unprivileged("replay", odd, "--format", "jsonl", "--config", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout.splitlines()[0])["file"] == str(odd)
+    done = unprivileged("explain", "\udcff", "--json", "--config", config)
+    assert json.loads(done.stdout)["input"] == "\udcff"
+    done = unprivileged(
+        *("explain", "--json", "--config", config), input=b"\xff\n", text=False
+    )
+    assert json.loads(done.stdout)["input"] == "\ufffd"
+
+
+@pytest.mark.parametrize("packets", [1, 3000])
+def test_a_reader_that_goes_away_is_no_error(
+    config: Path, capture: Path, packets: int
+) -> None:
+    head, record = pcap_header(link=LINKTYPE_RAW), pcap_record(udp(sip()).data)
+    capture.write_bytes(head + record * packets)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = unprivileged(
+        *("replay", capture, "--config", config),
+        capture_output=False,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_module_is_the_command() -> None:
+    done = unprivileged("--version", cwd=REPOSITORY)
+    assert done.stdout == f"ringfence {__version__}\n"

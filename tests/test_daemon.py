@@ -1,0 +1,443 @@
+"""One verdict a packet, whatever fails on the way to it.
+
+The live tests run whole agents; here single stages are made to fail. Only the queue's
+packet is an imitation: a real one cannot be made without a kernel.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from builders import (
+    ABROAD,
+    COUNTRIES,
+    INSIDE,
+    LISTED,
+    invite,
+    register,
+    sip,
+    tcp,
+    udp,
+)
+from ringfence import daemon as running
+from ringfence import engine as judging
+from ringfence import report
+from ringfence.daemon import Daemon, require_privilege
+from ringfence.decode import Decoder
+from ringfence.decode.stream import Streams
+from ringfence.errors import ConfigError, KernelError
+from ringfence.eventlog import EventLog
+from ringfence.facts import Facts, World
+from ringfence.netfilter.nft import Code, Plan
+from ringfence.packet import Instant, Packet
+from ringfence.rules import RuleSet
+
+MARK = 0x0F000000
+OTHERS = 0x00FF3F01
+"""Bits of the packet mark that other programs use."""
+
+
+class Queued:
+    """What the queue's library hands over, as far as the agent uses it."""
+
+    def __init__(self, packet: Packet) -> None:
+        self.packet = packet
+        self.indev = packet.indev
+        self.mark = Plan(0, frozenset()).bits(Code.ASKED) | OTHERS
+        self.calls: list[str] = []
+
+    def get_payload(self) -> bytes:
+        return self.packet.data
+
+    def get_mark(self) -> int:
+        return self.mark
+
+    def set_mark(self, mark: int) -> None:
+        self.calls.append("mark")
+        self.mark = mark
+
+    def accept(self) -> None:
+        self.calls.append("accept")
+
+    @property
+    def code(self) -> Code:
+        """The verdict in the mark, given once and with nobody else's bit touched."""
+        assert self.calls == ["mark", "accept"]
+        assert self.mark & ~MARK == OTHERS
+        return Code((self.mark & MARK) // (MARK & -MARK))
+
+
+class Agent:
+    """A daemon that has no kernel, and what it logs."""
+
+    def __init__(self, folder: Path, toml: str) -> None:
+        self.config = folder / "ringfence.toml"
+        self.configure(toml)
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        self.daemon = Daemon(self.config, None)
+        self.daemon._log = EventLog(self.writer, 1000)
+        self.daemon._speak(Plan(5060, frozenset({5060}), MARK))
+
+    def configure(self, toml: str) -> None:
+        table = f'table = "{COUNTRIES}"\n'
+        before, origin, after = toml.partition("[origin]\n")
+        text = (
+            f"{before}[origin]\n{table}{after}"
+            if origin
+            else f"{toml}\n[origin]\n{table}"
+        )
+        self.config.write_text(text, encoding="utf-8")
+
+    def give(self, packet: Packet) -> Queued:
+        queued = Queued(packet)
+        self.daemon._packet(queued)  # type: ignore[arg-type]
+        return queued
+
+    def events(self) -> list[dict[str, object]]:
+        try:
+            data = os.read(self.reader, 1 << 20)
+        except BlockingIOError:
+            return []
+        return [json.loads(line) for line in data.splitlines()]
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+Start = Callable[[str], Agent]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Start agents without privileges and without nft."""
+    nft = tmp_path / "nft"
+    nft.write_text("#!/bin/sh\ncat > /dev/null\n", encoding="utf-8")
+    nft.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(running, "require_privilege", lambda: None)
+    agents: list[Agent] = []
+
+    def begin(toml: str = "") -> Agent:
+        agents.append(Agent(tmp_path, toml))
+        return agents[-1]
+
+    yield begin
+    for agent in agents:
+        agent.close()
+
+
+@pytest.mark.parametrize(
+    ("packet", "code"),
+    [
+        (udp(sip()), Code.PASS),
+        (udp(register(), ABROAD), Code.DROP),
+        (udp(invite(LISTED), INSIDE), Code.REJECT),
+        (udp(b"\r\n\r\n"), Code.PASS),
+        (Packet(b""), Code.PASS),
+    ],
+)
+def test_verdicts_go_into_the_mark(start: Start, packet: Packet, code: Code) -> None:
+    assert start("").give(packet).code is code
+
+
+def test_decisions_are_logged_with_numbers_masked(start: Start) -> None:
+    agent = start("")
+    agent.give(udp(sip()))
+    agent.give(udp(invite(LISTED)))
+    agent.give(udp(register(), ABROAD))
+    first, second = agent.events()
+    assert (first["type"], first["rule"]) == ("decision", "blocked-destination")
+    assert first["uri"] == "sip:0102327612xxxx@203.0.113.1"
+    assert (second["type"], second["rule"]) == ("decision", "foreign-registration")
+
+
+def test_numbers_are_whole_in_the_log_when_asked_for(start: Start) -> None:
+    agent = start("[log]\nfull_numbers = true\n")
+    agent.give(udp(invite(LISTED)))
+    assert agent.events()[0]["uri"] == f"sip:{LISTED}@203.0.113.1"
+
+
+def test_monitoring_logs_and_passes(start: Start) -> None:
+    agent = start('mode = "monitor"\n')
+    assert agent.give(udp(register(), ABROAD)).code is Code.PASS
+    assert agent.events()[0]["would"] == "drop"
+
+
+# Every stage fails once -----------------------------------------------------------
+
+
+class OurBugError(Exception):
+    """What no stage should ever raise."""
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OurBugError
+
+
+def _payload(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(Queued, "get_payload", fail)
+
+
+def _inspect(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(agent.daemon.engine, "inspect", fail)
+
+
+def _decode(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(Decoder, "decode", fail)
+
+
+def _streams(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(Streams, "find", fail)
+
+
+def _framing(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(judging, "next_message", fail)
+
+
+def _side(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(agent.daemon.engine, "side", fail)
+
+
+def _origin(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(World, "origin", fail)
+
+
+def _facts(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(Facts, "value", fail)
+
+
+def _rules(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(RuleSet, "candidates", fail)
+
+
+BEFORE_THE_VERDICT = [
+    _payload,
+    _inspect,
+    _decode,
+    _streams,
+    _framing,
+    _side,
+    _origin,
+    _facts,
+    _rules,
+]
+
+Break = Callable[[pytest.MonkeyPatch, Agent], None]
+
+
+@pytest.mark.parametrize("stage", BEFORE_THE_VERDICT)
+@pytest.mark.parametrize(
+    ("policy", "code"), [("accept", Code.PASS), ("drop", Code.DROP)]
+)
+def test_a_stage_that_raises_leaves_one_verdict_by_policy(
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: Break,
+    policy: str,
+    code: Code,
+) -> None:
+    agent = start(f'[policy]\ninternal_error = "{policy}"\n')
+    stage(monkeypatch, agent)
+    # Over TCP from abroad, so that every stage is on the way.
+    assert agent.give(tcp(register(), src=ABROAD)).code is code
+    (notice,) = agent.events()
+    assert (notice["type"], notice["notice"]) == ("notice", "internal-error")
+    assert str(notice["error"]).startswith("OurBugError at test_daemon.py:")
+    assert (notice["count"], notice["verdict"]) == (1, policy)
+
+
+def _record(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(report, "message_record", fail)
+
+
+def _rate(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
+    monkeypatch.setattr(agent.daemon._log, "admits", fail)
+
+
+@pytest.mark.parametrize("stage", [_record, _rate])
+def test_logging_that_raises_does_not_change_the_verdict(
+    start: Start, monkeypatch: pytest.MonkeyPatch, stage: Break
+) -> None:
+    agent = start("")
+    stage(monkeypatch, agent)
+    assert agent.give(udp(register(), ABROAD)).code is Code.DROP
+    assert agent.events()[0]["notice"] == "internal-error"
+
+
+def test_even_telling_of_the_error_may_fail(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = start("")
+    _inspect(monkeypatch, agent)
+    monkeypatch.setattr(agent.daemon._log, "event", fail)
+    queued = Queued(udp(sip()))
+    with pytest.raises(OurBugError):
+        agent.daemon._packet(queued)  # type: ignore[arg-type]
+    assert queued.code is Code.PASS
+
+
+def test_an_interrupt_leaves_a_verdict_too(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = start('[policy]\ninternal_error = "drop"\n')
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(agent.daemon.engine, "inspect", interrupt)
+    queued = Queued(udp(sip()))
+    with pytest.raises(KeyboardInterrupt):
+        agent.daemon._packet(queued)  # type: ignore[arg-type]
+    assert queued.code is Code.DROP
+
+
+def test_a_flood_of_errors_is_told_ever_more_rarely(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = start("")
+    _inspect(monkeypatch, agent)
+    for _ in range(20):
+        agent.give(udp(sip()))
+    assert [event["count"] for event in agent.events()] == [1, 2, 4, 8, 16]
+
+
+# Reloading ------------------------------------------------------------------------
+
+
+def test_a_reload_takes_everything_or_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = start("")
+    agent.configure('[origin]\nhome = ["NL"]\n[kernel]\nmark = 0xf00\n')
+
+    def refuse(plan: Plan) -> None:
+        raise KernelError("nft did not take the ruleset: busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(agent.daemon._control, "refill", refuse)
+        agent.daemon._reconfigure()
+    (event,) = agent.events()
+    assert (event["type"], event["ok"]) == ("reload", False)
+    assert event["problems"] == ["nft did not take the ruleset: busy"]
+    assert agent.give(udp(register(), ABROAD)).code is Code.DROP, "all as it was"
+    agent.events()
+    agent.daemon._reconfigure()
+    *_, reloaded = agent.events()
+    assert (reloaded["type"], reloaded["ok"], reloaded["home"]) == (
+        "reload",
+        True,
+        ["NL"],
+    )
+    queued = Queued(udp(register(), ABROAD))
+    agent.daemon._packet(queued)  # type: ignore[arg-type]
+    assert queued.mark & 0xF00 == Plan(0, frozenset(), 0xF00).bits(Code.PASS)
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem"),
+    [
+        ('mode = "off"', 'mode = "off": expected one of "enforce", "monitor"'),
+        ("mode = ", "not valid TOML: "),
+        ("[kernel]\nqueue = 1", "kernel.queue can only be changed by a restart"),
+        ('[rules.x]\nmode = "off"', "rules.x: expected the id of a rule"),
+    ],
+)
+def test_a_bad_reload_keeps_the_old_configuration(
+    start: Start, toml: str, problem: str
+) -> None:
+    agent = start("")
+    before = agent.daemon.engine.settings
+    agent.configure(toml)
+    agent.daemon._reconfigure()
+    (event,) = agent.events()
+    assert (event["type"], event["ok"]) == ("reload", False)
+    assert problem in str(event["problems"])
+    assert agent.daemon.engine.settings is before
+
+
+def test_state_survives_a_reload(start: Start) -> None:
+    agent = start("")
+    whole = register()
+    agent.give(tcp(whole[:99], 1, src=ABROAD))
+    agent.daemon._reconfigure()
+    assert agent.give(tcp(whole[99:], 100, src=ABROAD)).code is Code.DROP
+
+
+def test_nothing_is_done_with_a_bad_configuration(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        start("[kernel]\nqueue = -1\n")
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+# Privileges and imports -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "enough"),
+    [
+        ("000001ffffffffff", True),
+        ("0000000000001000", True),
+        ("0000000000000fff", False),
+        ("0000000000000000", False),
+    ],
+)
+def test_privilege(tmp_path: Path, capabilities: str, enough: bool) -> None:
+    status = tmp_path / "status"
+    status.write_text(
+        f"Name:\tpython\nCapPrm:\t000001ffffffffff\nCapEff:\t{capabilities}\n",
+        encoding="ascii",
+    )
+    if enough:
+        require_privilege(status)
+        return
+    with pytest.raises(KernelError) as refused:
+        require_privilege(status)
+    assert str(refused.value) == (
+        "this needs the capability CAP_NET_ADMIN; run it as root or give it to the "
+        "service"
+    )
+    assert refused.value.exit_code == 3
+
+
+def loaded(module: str) -> set[str]:
+    """Import one module in a new interpreter; name everything that came with it."""
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_what_the_agent_does_not_pay_for() -> None:
+    heavy = {
+        "dpkt",
+        "pyroute2",
+        "asyncio",
+        "logging",
+        "ssl",
+        "hashlib",
+        "urllib.request",
+    }
+    assert loaded("ringfence.daemon") & heavy == set()
+
+
+def test_the_command_line_imports_only_what_a_command_needs() -> None:
+    modules = loaded("ringfence.cli")
+    assert "netfilterqueue" not in modules
+    assert {name for name in modules if name.startswith("ringfence")} <= {
+        "ringfence",
+        "ringfence.cli",
+        "ringfence.errors",
+    }
+
+
+def test_time() -> None:
+    first, second = running._now(), running._now()
+    assert isinstance(first, Instant)
+    assert second.mono >= first.mono
