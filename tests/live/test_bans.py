@@ -6,20 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from lab.addresses import PBX, PBX6, PHONE_JP, PHONE_JP6, SCANNER_JP, SIP_PORT, TRUNK
 from lab.agent import Agent
 from lab.banning_agent import PROGRAM
 from lab.messages import request
-from lab.namespaces import (
-    PBX,
-    PBX6,
-    PHONE_JP,
-    PHONE_JP6,
-    SCANNER_JP,
-    SIP_PORT,
-    TRUNK,
-    Lab,
-    wait_until,
-)
+from lab.namespaces import wait_until
+from lab.network import Lab
 
 pytestmark = pytest.mark.netns
 
@@ -147,7 +139,8 @@ def test_an_established_connection_of_a_banned_source_ends(nat_lab: Lab) -> None
         assert callee.recv(4096) == hello
 
         def tracked() -> str:
-            return lab.router.run("conntrack", "-L", "-s", SCANNER_JP)
+            listed: str = lab.router.run("conntrack", "-L", "-s", SCANNER_JP)
+            return listed
 
         assert "ESTABLISHED" in tracked()
         caller.sendall(

@@ -5,9 +5,7 @@ import socket
 import time
 
 import pytest
-from lab.agent import Agent
-from lab.messages import request
-from lab.namespaces import (
+from lab.addresses import (
     PBX,
     PBX6,
     PHONE_ABROAD,
@@ -15,10 +13,11 @@ from lab.namespaces import (
     PHONE_JP,
     SIP_PORT,
     TRUNK,
-    Lab,
-    LabError,
-    wait_until,
 )
+from lab.agent import Agent, Config
+from lab.messages import request
+from lab.namespaces import LabError, wait_until
+from lab.network import Lab
 
 pytestmark = pytest.mark.netns
 
@@ -76,7 +75,7 @@ def test_foreign_registrations_end_in_the_kernel_but_for_one_a_second(
     ids=["monitor", "switched-off", "home", "allowed-country", "allowed-network"],
 )
 def test_what_is_not_foreign_or_not_to_be_dropped_goes_to_the_agent(
-    lab: Lab, config: dict[str, dict[str, object] | str]
+    lab: Lab, config: Config
 ) -> None:
     with Agent(lab, config) as agent:
         if "mode" not in config and "offload" not in config:
@@ -138,7 +137,7 @@ def test_a_source_that_sends_more_than_its_share_is_limited_and_nobody_else(
 
 
 def test_our_own_side_and_the_allow_list_have_no_limit(lab: Lab) -> None:
-    config = {
+    config: Config = {
         "offload": {"source_rate": 1, "source_burst": 1},
         "origin": {"allow": [PHONE_JP]},
     }
@@ -202,7 +201,7 @@ def test_no_listener(lab: Lab, policy: str) -> None:
 
 @pytest.mark.parametrize("policy", ["accept", "drop"])
 def test_full_queue(lab: Lab, policy: str) -> None:
-    config = {"policy": {"queue_full": policy}, "kernel": {"queue_length": 16}}
+    config: Config = {"policy": {"queue_full": policy}, "kernel": {"queue_length": 16}}
     receiver = lab.udp(lab.inside, PBX, SIP_PORT)
     receiver.setsockopt(socket.SOL_SOCKET, 33, RECEIVE_BUFFER)
     with Agent(lab, config) as agent:

@@ -257,9 +257,12 @@ def render_only_bans() -> str:
     ]
     ours = [name for name in _chains() if name not in shield.KEPT_CHAINS]
     chains = [*hooked, *ours]
-    # Declared first: without nft's own statement there are no queue chains.
+    # Declared first, since what is not there cannot be deleted: without nft's own
+    # statement there are no queue chains.
     lines = [
         f"table inet {TABLE} {{",
+        *(f"  set {name} {{ {kind} }}" for name, kind in shield.SETS.items()),
+        *(f"  counter {name} {{ }}" for name in COUNTERS),
         *(f"  chain {name} {{ }}" for name in chains),
         "}",
         *(f"flush chain inet {TABLE} {name}" for name in chains),
