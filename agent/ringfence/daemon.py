@@ -53,6 +53,21 @@ def _now() -> Instant:
     return Instant(time.monotonic(), time.time())  # noqa: TID251 - the one clock
 
 
+def _begin_counting() -> bans.Counting | None:
+    try:
+        return bans.Counting()
+    except KernelError:
+        return None
+
+
+def _kernel_counters(counting: bans.Counting | None) -> dict[str, int]:
+    """Wait for the counters, or have none: figures must not end the agent."""
+    try:
+        return (counting.finish() if counting is not None else None) or {}
+    except KernelError:
+        return {}
+
+
 def require_privilege(status: Path = Path("/proc/self/status")) -> None:
     """Raise `KernelError` unless this process may administer the network."""
     for line in status.read_text(encoding="ascii").splitlines():
@@ -164,6 +179,7 @@ class Daemon:
             asked = self._socket.fileno()
             poll.register(asked, select.POLLIN)
         refilled = -1
+        counting: bans.Counting | None = None
         due = time.monotonic() + COUNTERS_EVERY
         while not self._stop:
             if self._refill is not None and refilled < 0:
@@ -193,9 +209,16 @@ class Daemon:
             if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
+            if counting is not None and counting.fileno() in ready:
+                poll.unregister(counting)
+                self._counters(_kernel_counters(counting))
+                counting = None
             if time.monotonic() >= due:
                 due += COUNTERS_EVERY
-                self._counters()
+                if counting is None:
+                    counting = _begin_counting()
+                    if counting is not None:
+                        poll.register(counting, select.POLLIN)
 
     def _packet(self, packet: netfilterqueue.Packet) -> None:
         """Judge one packet and give it its one verdict."""
@@ -378,13 +401,12 @@ class Daemon:
             rules=[rule.id for rule in settings.rules.rules],
         )
 
-    def _counters(self) -> None:
-        self._log.event("counters", _now(), **self._figures())
+    def _counters(self, kernel: dict[str, int]) -> None:
+        own = self._figures()
+        self._log.event("counters", _now(), **own, **bans.lost(kernel, own))
 
     def _figures(self) -> dict[str, object]:
-        kernel = bans.counters() or {}
-        queue = losses(self._queue.number)
-        unheard = kernel.get("unheard", 0) - self._unheard_before
+        """Return what we counted ourselves; asks nobody, so it takes no time."""
         return {
             **report.summary_record(self.engine.counters),
             "bans": self._bans,
@@ -392,15 +414,14 @@ class Daemon:
             "log_suppressed": self._log.suppressed,
             "log_unwritten": self._log.unwritten,
             "queue_overruns": self._queue.overruns,
-            "queue_full": max(0, unheard) + queue["full"],
-            "no_listener": self._unheard_before + self._lost_before,
+            "unheard_before": self._unheard_before,
+            "lost_before": self._lost_before,
             "severing": {
                 "runs": self._severing.runs,
                 "failures": self._severing.failures,
                 "skipped": self._severing.skipped,
             },
-            "kernel_queue": queue,
-            "kernel": kernel,
+            "kernel_queue": losses(self._queue.number),
         }
 
     def _look_back(self) -> None:
@@ -408,7 +429,7 @@ class Daemon:
 
         What a killed agent's full queue let pass is counted there as well.
         """
-        kernel = bans.counters() or {}
+        kernel = _kernel_counters(_begin_counting())
         self._unheard_before = kernel.get("unheard", 0)
         self._lost_before = bans.unanswered(kernel)
 
@@ -461,7 +482,7 @@ class Daemon:
         until = time.monotonic() + DRAIN
         while time.monotonic() < until and poll.poll(0):
             self._queue.read()
-        self._counters()
+        self._counters(_kernel_counters(_begin_counting()))
         self._control.remove(keep_bans=self._keep_bans)
         self._queue.close()
         self._severing.close()

@@ -48,14 +48,7 @@ def status_record(config: Config) -> Record:
             raise
         banned = []
     counted = kernel or {}
-    if agent is None:
-        unheard = counted.get("unheard", 0)
-        lost: Record = {
-            "no_listener": unheard + bans.unanswered(counted),
-            "queue_full": 0,
-        }
-    else:
-        lost = agent
+    lost = bans.lost(counted, agent)
     shown = agent or {}
     return {
         "type": "status",

@@ -5,12 +5,13 @@ rules decide travel in the mark. The table is made by the agent and may outlive 
 """
 
 import json
+import subprocess
 from typing import Any, Final, NamedTuple
 
 from ringfence.errors import KernelError
 from ringfence.facts.network import format_address, parse_address
 from ringfence.netfilter.nft import TABLE
-from ringfence.netfilter.programs import call, program
+from ringfence.netfilter.programs import TIMEOUT, call, program
 
 MIN_BAN: Final = 1
 MAX_BAN: Final = 365 * 86_400
@@ -83,13 +84,57 @@ def bans() -> list[Ban]:
     return sorted(found, key=lambda entry: (-entry.left_s, entry.address))
 
 
+class Counting:
+    """A look at the counters that is under way; readable when it has been done.
+
+    nft loads the ban sets for it too: with 65,000 bans it takes a second, for which
+    no packet should wait.
+    """
+
+    def __init__(self) -> None:
+        """Start nft; raises `KernelError` when it cannot be."""
+        arguments = [_nft(), "-j", "list", "counters", "table", "inet", TABLE]
+        try:
+            self._nft = subprocess.Popen(  # noqa: S603 - fixed program, no shell
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        except OSError as error:
+            raise _refused(f"{arguments[0]}: {error.strerror}") from None
+        assert self._nft.stdout is not None  # noqa: S101 - it is a pipe
+        self._output = self._nft.stdout
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll; nft writes once, at its end."""
+        return self._output.fileno()
+
+    def finish(self) -> dict[str, int] | None:
+        """Return packets by counter name; None when our table is not in the kernel.
+
+        Waits for the end. Raises `KernelError` when nft says anything else but that.
+        """
+        try:
+            output, complaint = self._nft.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._nft.kill()
+            output, complaint = self._nft.communicate()
+        if self._nft.returncode != 0:
+            if "No such file" in complaint:
+                return None
+            raise _refused(complaint.strip().partition("\n")[0])
+        try:
+            items = [item.get("counter") for item in json.loads(output)["nftables"]]
+        except ValueError:
+            raise _refused("it does not write JSON") from None
+        return {item["name"]: item["packets"] for item in items if item}
+
+
 def counters() -> dict[str, int] | None:
-    """Return packets by counter name; None when our table is not in the kernel."""
-    status, output, _ = call([_nft(), "-j", "list", "counters", "table", "inet", TABLE])
-    if status != 0:
-        return None
-    items = [item.get("counter") for item in json.loads(output)["nftables"]]
-    return {item["name"]: item["packets"] for item in items if item}
+    """Return packets by counter name, as `Counting.finish` does."""
+    return Counting().finish()
 
 
 def unanswered(counted: dict[str, int]) -> int:
@@ -100,6 +145,21 @@ def unanswered(counted: dict[str, int]) -> int:
     asked = counted.get("asked", 0) + counted.get("sampled", 0)
     ends = ("passed", "rejected", "dropped", "unheard", "unsampled")
     return max(0, asked - sum(counted.get(end, 0) for end in ends))
+
+
+def lost(counted: dict[str, int], agent: dict[str, Any] | None) -> dict[str, Any]:
+    """Tell packets that met no agent from those that met a full queue.
+
+    `agent` is what the running one counted, None for none. Both end in the same chain
+    with the same mark; what was there before it listened had no listener.
+    """
+    unheard = counted.get("unheard", 0)
+    if agent is None:
+        none, full = unheard + unanswered(counted), 0
+    else:
+        none = agent["unheard_before"] + agent["lost_before"]
+        full = max(0, unheard - agent["unheard_before"]) + agent["kernel_queue"]["full"]
+    return {"no_listener": none, "queue_full": full, "kernel": counted}
 
 
 def _ban(entry: dict[str, Any]) -> Ban:
