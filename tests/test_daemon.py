@@ -32,7 +32,8 @@ from ringfence.decode.stream import Streams
 from ringfence.errors import ConfigError, KernelError
 from ringfence.eventlog import EventLog
 from ringfence.facts import Facts, World
-from ringfence.netfilter.nft import Code, Plan
+from ringfence.netfilter.marks import Code
+from ringfence.netfilter.nft import Plan
 from ringfence.packet import Instant, Packet
 from ringfence.rules import RuleSet
 
@@ -71,6 +72,13 @@ class Queued:
         return Code((self.mark & MARK) // (MARK & -MARK))
 
 
+class FullQueue:
+    """What a reload tells the queue."""
+
+    def fail_open(self, on: bool) -> None:
+        self.open = on
+
+
 class Agent:
     """A daemon that has no kernel, and what it logs."""
 
@@ -81,6 +89,7 @@ class Agent:
         os.set_blocking(self.reader, False)
         self.daemon = Daemon(self.config, None)
         self.daemon._log = EventLog(self.writer, 1000)
+        self.daemon._queue = FullQueue()  # type: ignore[assignment]
         self.daemon._speak(Plan(5060, frozenset({5060}), MARK))
 
     def configure(self, toml: str) -> None:
@@ -322,12 +331,17 @@ def test_a_reload_takes_everything_or_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(agent.daemon._control, "refill", refuse)
         agent.daemon._reconfigure()
+        agent.daemon._refilled()
     (event,) = agent.events()
     assert (event["type"], event["ok"]) == ("reload", False)
     assert event["problems"] == ["nft did not take the ruleset: busy"]
     assert agent.give(udp(register(), ABROAD)).code is Code.DROP, "all as it was"
     agent.events()
     agent.daemon._reconfigure()
+    still = agent.give(udp(register(), ABROAD))
+    assert still.code is Code.DROP, "until the kernel has taken it"
+    agent.events()
+    agent.daemon._refilled()
     *_, reloaded = agent.events()
     assert (reloaded["type"], reloaded["ok"], reloaded["home"]) == (
         "reload",

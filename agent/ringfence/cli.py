@@ -29,13 +29,17 @@ class Command(NamedTuple):
     run: Run
 
 
-def _common(parser: Parser) -> None:
+def _config_option(parser: Parser) -> None:
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
         help="configuration; default /etc/ringfence/ringfence.toml if it exists",
     )
+
+
+def _common(parser: Parser) -> None:
+    _config_option(parser)
     parser.add_argument(
         "--bundle",
         type=Path,
@@ -44,10 +48,19 @@ def _common(parser: Parser) -> None:
     )
 
 
+def _run_options(parser: Parser) -> None:
+    _common(parser)
+    parser.add_argument(
+        "--keep-bans",
+        action="store_true",
+        help="leave the bans in force when the agent stops",
+    )
+
+
 def _run(args: argparse.Namespace) -> int:
     from ringfence.daemon import Daemon
 
-    Daemon(args.config, args.bundle).run()
+    Daemon(args.config, args.bundle, keep_bans=args.keep_bans).run()
     return 0
 
 
@@ -132,21 +145,74 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _ruleset(args: argparse.Namespace) -> int:
-    from ringfence.config import read_config
-    from ringfence.netfilter.nft import Plan, render
+    from ringfence.config import assemble, kernel_plan, read_config
+    from ringfence.netfilter.nft import render
+    from ringfence.netfilter.notices import default_route_interfaces
 
     config = read_config(args.config)
-    plan = Plan(
-        queue=config.kernel_queue,
-        sip_ports=config.network_sip_ports,
-        mark=config.kernel_mark,
-    )
+    wan = config.network_wan or tuple(default_route_interfaces())
+    plan = kernel_plan(config, assemble(config, args.bundle), wan)
     sys.stdout.write(render(plan, native_queue=True))
     return 0
 
 
+def _status_options(parser: Parser) -> None:
+    _config_option(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _status(args: argparse.Namespace) -> int:
+    from ringfence.config import read_config
+    from ringfence.status import status_record, status_text
+
+    record = status_record(read_config(args.config))
+    text = json.dumps(record) if args.json else status_text(record)
+    sys.stdout.write(text + "\n")
+    return 0 if record["running"] else 1
+
+
+def _ban_options(parser: Parser) -> None:
+    _config_option(parser)
+    parser.add_argument("address", metavar="ADDRESS")
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        default="1h",
+        metavar="TIME",
+        help="how long: 90s, 5m, 1h, 2d; default 1h",
+    )
+
+
+def _ban(args: argparse.Namespace) -> int:
+    from ringfence.banning import ban, parse_duration
+    from ringfence.config import read_config
+
+    record = ban(args.address, parse_duration(args.duration), read_config(args.config))
+    sys.stdout.write(f"banned {record['address']} for {record['ban_s']} s\n")
+    if not record["running"]:
+        _complain("no agent is running; the kernel bans by itself")
+    return 0
+
+
+def _unban_options(parser: Parser) -> None:
+    _config_option(parser)
+    parser.add_argument("address", metavar="ADDRESS")
+
+
+def _unban(args: argparse.Namespace) -> int:
+    from ringfence.banning import unban
+    from ringfence.config import read_config
+
+    record = unban(args.address, read_config(args.config))
+    was = "unbanned" if record["was_banned"] else "was not banned:"
+    sys.stdout.write(f"{was} {record['address']}\n")
+    if not record["running"]:
+        _complain("no agent is running, so there is no history to forget")
+    return 0
+
+
 COMMANDS = {
-    "run": Command("protect this machine until SIGTERM", _common, _run),
+    "run": Command("protect this machine until SIGTERM", _run_options, _run),
     "replay": Command(
         "judge captures, show what would be done", _replay_options, _replay
     ),
@@ -157,6 +223,11 @@ COMMANDS = {
     "ruleset": Command(
         "print the nft ruleset that run would install", _common, _ruleset
     ),
+    "status": Command(
+        "show what kernel and agent count, and who is banned", _status_options, _status
+    ),
+    "ban": Command("ban an address, its /64 for IPv6", _ban_options, _ban),
+    "unban": Command("lift a ban and forget its history", _unban_options, _unban),
 }
 
 

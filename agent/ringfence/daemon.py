@@ -5,6 +5,7 @@ in `_packet`, once for each packet, whatever goes wrong in between. Everything i
 knows of SIP is the engine.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -12,20 +13,31 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 import netfilterqueue
 
 from ringfence import report
-from ringfence.config import Config, assemble, read_config
-from ringfence.decision import Finding, Verdict
+from ringfence.config import (
+    Config,
+    assemble,
+    fails_open,
+    first_plan,
+    kernel_plan,
+    read_config,
+)
+from ringfence.controlsocket import ControlSocket
+from ringfence.decision import Decision, Finding, Verdict, Whom
 from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
-from ringfence.netfilter import notices
-from ringfence.netfilter.control import Control
-from ringfence.netfilter.nft import Code, Plan
+from ringfence.facts.network import parse_address
+from ringfence.netfilter import bans, notices
+from ringfence.netfilter.control import Control, Refill
+from ringfence.netfilter.marks import BANS, VERDICTS
+from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.queue import Queue, losses
+from ringfence.netfilter.severing import Severing
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet
 
 COUNTERS_EVERY: Final = 300.0
@@ -35,15 +47,25 @@ DRAIN: Final = 1.0
 """Seconds that packets still in the queue get to be judged when the agent stops."""
 
 _CAP_NET_ADMIN: Final = 12
-_CODES: Final = {
-    Verdict.ACCEPT: Code.PASS,
-    Verdict.REJECT: Code.REJECT,
-    Verdict.DROP: Code.DROP,
-}
 
 
 def _now() -> Instant:
     return Instant(time.monotonic(), time.time())  # noqa: TID251 - the one clock
+
+
+def _begin_counting() -> bans.Counting | None:
+    try:
+        return bans.Counting()
+    except KernelError:
+        return None
+
+
+def _kernel_counters(counting: bans.Counting | None) -> dict[str, int]:
+    """Wait for the counters, or have none: figures must not end the agent."""
+    try:
+        return (counting.finish() if counting is not None else None) or {}
+    except KernelError:
+        return {}
 
 
 def require_privilege(status: Path = Path("/proc/self/status")) -> None:
@@ -58,33 +80,54 @@ def require_privilege(status: Path = Path("/proc/self/status")) -> None:
     )
 
 
-def _plan(config: Config, settings: Settings) -> Plan:
-    return Plan(
-        queue=config.kernel_queue,
-        sip_ports=config.network_sip_ports,
-        mark=config.kernel_mark,
-        responses=settings.rules.wants_responses,
-    )
+class _Refilling(NamedTuple):
+    """What is in force once the kernel has taken a plan."""
+
+    plan: Plan
+    config: Config
+    settings: Settings
+    why: str
+    """`reload`, or `offload` for the second part of a start."""
 
 
 class Daemon:
     """One running agent."""
 
-    def __init__(self, config_path: Path | None, rules_dir: Path | None) -> None:
-        """Read and check everything; nothing is in the kernel yet."""
+    def __init__(
+        self,
+        config_path: Path | None,
+        rules_dir: Path | None,
+        *,
+        keep_bans: bool = False,
+    ) -> None:
+        """Read and check everything; nothing is in the kernel yet.
+
+        `keep_bans` leaves the bans in force when the agent stops.
+        """
         self._config_path = config_path
         self._rules_dir = rules_dir
+        self._keep_bans = keep_bans
         self._config = read_config(config_path)
         require_privilege()
         self._control = Control()
         self.engine = Engine(assemble(self._config, rules_dir))
         self._log = EventLog(sys.stdout.fileno(), self._config.log_max_per_second)
         self._mark_rest = ~self._config.kernel_mark & 0xFFFFFFFF
-        self._codes: dict[Verdict, int] = {}
+        self._verdict_bits: dict[Verdict, int] = {}
+        self._ban_bits: dict[tuple[Verdict, int, Whom], int] = {}
         self._stop = False
         self._reload = False
         self._internal_errors = 0
+        self._bans = 0
+        self._began = time.monotonic()
+        self._unheard_before = 0
+        self._lost_before = 0
         self._wan: list[str] = []
+        self._severing = Severing()
+        self._socket: ControlSocket | None = None
+        self._refill: Refill | None = None
+        self._refilling: _Refilling | None = None
+        self._offload_again = False
         self._queue: Queue
 
     def run(self) -> None:
@@ -94,24 +137,30 @@ class Daemon:
         os.set_blocking(wake, False)
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
 
         links = notices.LinkNotices()
         tables = notices.TableNotices()
+        self._look_back()
         self._queue = Queue(
-            config.kernel_queue, config.kernel_queue_length, self._packet
+            config.kernel_queue,
+            config.kernel_queue_length,
+            self._packet,
+            fail_open=fails_open(config),
         )
-        plan = _plan(config, self.engine.settings)
+        self._find_wan()
+        plan = self._plan()
         self._speak(plan)
-        self._watch_links()
         try:
-            self._control.install(plan)
+            self._control.install(first_plan(plan, self.engine.settings))
         except KernelError:
             self._queue.close()
             raise
         tables.deleted()
         self._ready("ready")
+        self._listen()
+        self._begin_offload()
         try:
             self._loop(wake, links, tables)
         finally:
@@ -125,9 +174,21 @@ class Daemon:
         poll = select.poll()
         for source in (wake, self._queue, links, tables):
             poll.register(source, select.POLLIN)
+        asked = -1
+        if self._socket is not None:
+            asked = self._socket.fileno()
+            poll.register(asked, select.POLLIN)
+        refilled = -1
+        counting: bans.Counting | None = None
         due = time.monotonic() + COUNTERS_EVERY
         while not self._stop:
-            ready = {fd for fd, _ in poll.poll(max(0.0, due - time.monotonic()) * 1000)}
+            if self._refill is not None and refilled < 0:
+                refilled = self._refill.fileno()
+                poll.register(refilled, select.POLLIN)
+            wait = max(0.0, due - time.monotonic())
+            if self._severing.busy:
+                wait = min(wait, 1.0)
+            ready = {fd for fd, _ in poll.poll(wait * 1000)}
             if wake in ready:
                 os.read(wake, 4096)
             if self._queue.fileno() in ready:
@@ -137,30 +198,69 @@ class Daemon:
                 self._watch_links()
             if tables.fileno() in ready and tables.deleted():
                 self._reinstall()
-            if self._reload:
+            if self._socket is not None and asked in ready:
+                self._socket.serve()
+            if self._refill is not None and refilled in ready:
+                poll.unregister(refilled)
+                refilled = -1
+                self._refilled()
+            if self._severing.busy:
+                self._severing.turn(time.monotonic())
+            if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
+            if counting is not None and counting.fileno() in ready:
+                poll.unregister(counting)
+                self._counters(_kernel_counters(counting))
+                counting = None
             if time.monotonic() >= due:
                 due += COUNTERS_EVERY
-                self._counters()
+                if counting is None:
+                    counting = _begin_counting()
+                    if counting is not None:
+                        poll.register(counting, select.POLLIN)
 
     def _packet(self, packet: netfilterqueue.Packet) -> None:
         """Judge one packet and give it its one verdict."""
-        verdict = self.engine.settings.policy.internal_error
+        bits = self._verdict_bits[self.engine.settings.policy.internal_error]
         try:
             now = _now()
             data = packet.get_payload()
             decision = self.engine.inspect(
                 Packet(data, LINKTYPE_RAW, len(data), packet.indev), now
             )
-            verdict = decision.verdict
+            bits = self._verdict_bits[decision.verdict]
+            if decision.ban is not None:
+                bits = self._ban(decision, decision.ban, now)
             if report.worst(decision):
                 self._log_decision(decision.findings, now)
         except Exception as error:  # our bug: it must not decide over a call
             self._internal_error(error)
         finally:
-            packet.set_mark(packet.get_mark() & self._mark_rest | self._codes[verdict])
+            packet.set_mark(packet.get_mark() & self._mark_rest | bits)
             packet.accept()  # the enforce chain acts on the mark
+
+    def _ban(self, decision: Decision, whom: Whom, now: Instant) -> int:
+        """Return the bits that make the kernel ban, and note what goes with it."""
+        ban_s = decision.ban_s
+        bits = self._ban_bits.get((decision.verdict, ban_s, whom))
+        if bits is None or self.engine.settings.monitor:
+            return self._verdict_bits[decision.verdict]
+        finding = max(decision.findings, key=lambda finding: finding.ruling.ban_s)
+        packet = report.packet_of(finding)
+        address = packet.src if whom == "src" else packet.dst
+        self._bans += 1
+        self._severing.add(address)
+        if self._log.admits(now):
+            self._log.event(
+                "ban",
+                now,
+                address=bans.network_text(address),
+                ban_s=ban_s,
+                rule=finding.ruling.rule,
+                reason=finding.ruling.reason,
+            )
+        return bits
 
     def _log_decision(self, findings: tuple[Finding, ...], now: Instant) -> None:
         for finding in findings:
@@ -189,26 +289,51 @@ class Daemon:
                 verdict=self.engine.settings.policy.internal_error.word,
             )
 
+    def _plan(self) -> Plan:
+        return kernel_plan(self._config, self.engine.settings, tuple(self._wan))
+
     def _speak(self, plan: Plan) -> None:
         """Write verdicts into the mark as the ruleset of that plan reads them."""
         self._mark_rest = ~plan.mark & 0xFFFFFFFF
-        self._codes = {verdict: plan.bits(code) for verdict, code in _CODES.items()}
+        self._verdict_bits = {
+            verdict: plan.bits(code) for verdict, code in VERDICTS.items()
+        }
+        self._ban_bits = {said: plan.bits(code) for said, code in BANS.items()}
 
-    def _watch_links(self) -> None:
-        """Learn again which interfaces face strangers."""
+    def _find_wan(self) -> bool:
+        """Learn again which interfaces face strangers; True when that changed."""
         names = list(self._config.network_wan) or notices.default_route_interfaces()
         self.engine.outside_interfaces = notices.interface_indexes(names)
-        if names != self._wan:
+        changed = names != self._wan
+        if changed:
             self._wan = names
             self._log.event("notice", _now(), notice="wan", wan=names)
+        return changed
+
+    def _watch_links(self) -> None:
+        if self._find_wan():
+            self._control.face(tuple(self._wan))
 
     def _reinstall(self) -> None:
         """Put the ruleset back after somebody deleted it (`fw4 stop` deletes all)."""
         try:
-            self._control.install(_plan(self._config, self.engine.settings))
+            plan = self._plan()
+            self._control.install(first_plan(plan, self.engine.settings))
             self._log.event("notice", _now(), notice="table-reinstalled")
         except KernelError as error:
             self._log.event("notice", _now(), notice="table-lost", error=str(error))
+        else:
+            self._begin_offload()
+
+    def _begin_offload(self) -> None:
+        """Have the home networks put in, for what the kernel can judge alone."""
+        if self._refill is not None:
+            self._offload_again = True  # the one under way may have been undone
+            return
+        self._offload_again = False
+        plan = self._plan()
+        if plan.foreign_register or plan.foreign_tls_ports:
+            self._begin(_Refilling(plan, self._config, self.engine.settings, "offload"))
 
     def _reconfigure(self) -> None:
         """Take the configuration anew; keep the old one when it has a flaw."""
@@ -217,19 +342,50 @@ class Daemon:
             if config.kernel_queue != self._config.kernel_queue:
                 raise KernelError("kernel.queue can only be changed by a restart")
             settings = assemble(config, self._rules_dir)
-            plan = _plan(config, settings)
-            self._control.refill(plan)
         except RingfenceError as error:
-            self._log.event(
-                "reload", _now(), ok=False, problems=str(error).splitlines()
-            )
+            self._reload_failed(error)
             return
-        self._speak(plan)
-        self.engine.settings = settings
-        self._config = config
-        self._log.limit(config.log_max_per_second)
-        self._watch_links()
-        self._ready("reload", ok=True)
+        wan = config.network_wan or tuple(self._wan)
+        plan = kernel_plan(config, settings, wan)
+        self._begin(_Refilling(plan, config, settings, "reload"))
+
+    def _begin(self, refilling: "_Refilling") -> None:
+        self._refilling = refilling
+        self._refill = self._control.begin_refill(refilling.plan)
+
+    def _refilled(self) -> None:
+        """Go on with what the kernel has taken, or with the old."""
+        assert self._refill is not None  # noqa: S101 - tells the type checker
+        assert self._refilling is not None  # noqa: S101
+        refill, done = self._refill, self._refilling
+        self._refill = self._refilling = None
+        try:
+            refill.finish()
+        except KernelError as error:
+            if done.why == "reload":
+                self._reload_failed(error)
+            else:
+                self._log.event("notice", _now(), notice="no-offload", error=str(error))
+            return
+        if done.why == "reload":
+            self._speak(done.plan)
+            self.engine.settings = done.settings
+            self._config = done.config
+            self._log.limit(done.config.log_max_per_second)
+            self._queue.fail_open(fails_open(done.config))
+        self._find_wan()
+        if tuple(self._wan) != done.plan.wan:
+            self._control.face(tuple(self._wan))
+        if done.why == "reload":
+            self._ready("reload", ok=True)
+        else:
+            self._log.event("notice", _now(), notice="offload")
+        if self._offload_again:
+            self._begin_offload()
+
+    def _reload_failed(self, error: RingfenceError) -> None:
+        problems = str(error).splitlines()
+        self._log.event("reload", _now(), ok=False, problems=problems)
 
     def _ready(self, kind: str, **fields: object) -> None:
         settings = self.engine.settings
@@ -245,32 +401,94 @@ class Daemon:
             rules=[rule.id for rule in settings.rules.rules],
         )
 
-    def _counters(self) -> None:
-        self._log.event(
-            "counters",
-            _now(),
+    def _counters(self, kernel: dict[str, int]) -> None:
+        own = self._figures()
+        self._log.event("counters", _now(), **own, **bans.lost(kernel, own))
+
+    def _figures(self) -> dict[str, object]:
+        """Return what we counted ourselves; asks nobody, so it takes no time."""
+        return {
             **report.summary_record(self.engine.counters),
-            internal_errors=self._internal_errors,
-            log_suppressed=self._log.suppressed,
-            log_unwritten=self._log.unwritten,
-            queue_overruns=self._queue.overruns,
-            kernel_queue=losses(self._queue.number),
-        )
+            "bans": self._bans,
+            "internal_errors": self._internal_errors,
+            "log_suppressed": self._log.suppressed,
+            "log_unwritten": self._log.unwritten,
+            "queue_overruns": self._queue.overruns,
+            "unheard_before": self._unheard_before,
+            "lost_before": self._lost_before,
+            "severing": {
+                "runs": self._severing.runs,
+                "failures": self._severing.failures,
+                "skipped": self._severing.skipped,
+            },
+            "kernel_queue": losses(self._queue.number),
+        }
+
+    def _look_back(self) -> None:
+        """Read what went by before we listened: all of it had no listener.
+
+        What a killed agent's full queue let pass is counted there as well.
+        """
+        kernel = _kernel_counters(_begin_counting())
+        self._unheard_before = kernel.get("unheard", 0)
+        self._lost_before = bans.unanswered(kernel)
+
+    def _listen(self) -> None:
+        """Open the control socket; the agent protects without it too."""
+        path = self._config.control_socket
+        try:
+            self._socket = ControlSocket(path, self._answer)
+        except OSError as error:
+            self._log.event(
+                "notice", _now(), notice="no-control-socket", error=str(error)
+            )
+
+    def _answer(self, question: dict[str, object]) -> dict[str, object]:
+        """Do what the command line asks for, between two packets."""
+        asked = question.get("ask")
+        if asked == "status":
+            return {
+                "mode": self._config.mode,
+                "pid": os.getpid(),
+                "uptime_s": round(time.monotonic() - self._began),
+                "statement": self._control.statement,
+                "wan": self._wan,
+                "no_listener_policy": self._config.policy_no_listener.word,
+                "queue_full_policy": self._config.policy_queue_full.word,
+                **self._figures(),
+            }
+        address = parse_address(str(question.get("address")))
+        if asked not in ("banned", "forget") or address is None:
+            return {"error": "expected status, banned or forget with an address"}
+        text = bans.network_text(address)
+        if asked == "banned":
+            seconds = question.get("ban_s")
+            self._log.event("ban", _now(), address=text, ban_s=seconds, rule=None)
+            return {}
+        forgotten = self.engine.forget(address)
+        self._log.event("unban", _now(), address=text, forgotten=forgotten)
+        return {"forgotten": forgotten}
 
     def _leave(self) -> None:
         """Judge what still waits, then take everything out of the kernel."""
+        if self._socket is not None:
+            self._socket.close()
+        if self._refill is not None:
+            with contextlib.suppress(KernelError):
+                self._refill.finish()  # it would put back what is taken out here
         self._control.quiet()
         poll = select.poll()
         poll.register(self._queue, select.POLLIN)
         until = time.monotonic() + DRAIN
         while time.monotonic() < until and poll.poll(0):
             self._queue.read()
-        self._counters()
-        self._control.remove()
+        self._counters(_kernel_counters(_begin_counting()))
+        self._control.remove(keep_bans=self._keep_bans)
         self._queue.close()
+        self._severing.close()
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._reload = True
-        else:
+        elif number != signal.SIGCHLD:  # that one only has to wake the loop
             self._stop = True

@@ -1,7 +1,10 @@
 """What comes out of the engine: one `Decision` a packet, one `Finding` a message."""
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+Whom = Literal["src", "dst"]
+"""Which address of a packet a ban is for."""
 
 
 class Verdict(IntEnum):
@@ -60,8 +63,8 @@ class Decision(NamedTuple):
     """One for each SIP message that this packet completed, in order."""
     malformed: str | None = None
     """The `Malformed` reason, when the packet could not be read."""
-    ban: str | None = None
-    """Which of the packet's addresses is to be banned: `src`, `dst` or none.
+    ban: Whom | None = None
+    """Which of the packet's addresses is to be banned; "dst" for what an answer told.
 
     IPv4 bans one address, IPv6 the /64 around it (`facts.network_key`)."""
     ban_s: int = 0

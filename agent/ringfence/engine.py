@@ -113,6 +113,13 @@ class Engine:
             return "outside" if indev in self.outside_interfaces else "inside"
         return "outside"
 
+    def forget(self, address: bytes) -> int:
+        """Forget the bans of a source, of its /64 for IPv6, and their history.
+
+        Returns how many entries went.
+        """
+        return int(self.memory.unban(address))
+
     def _datagram(self, datagram: Datagram, indev: int, now: Instant) -> Decision:
         payload = datagram.payload
         if not looks_like_sip(payload):

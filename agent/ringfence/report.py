@@ -11,7 +11,7 @@ from typing import Final
 from ringfence.decision import Decision, Finding, Verdict
 from ringfence.engine import Counters
 from ringfence.facts import Facts
-from ringfence.packet import Datagram
+from ringfence.packet import Datagram, Segment
 
 MASKED_DIGITS: Final = 4
 """Last digits of a telephone number that a log does not show, as on carriers' bills."""
@@ -72,6 +72,13 @@ def mask_uri(text: str) -> str:
     if scheme.lower() in ("sip", "sips") and ("." in rest or "[" in rest):
         return text  # an address or a domain, not a number without a host
     return mask_number(text)
+
+
+def packet_of(finding: Finding) -> Datagram | Segment:
+    """Return the packet that completed a message."""
+    facts = finding.facts
+    assert isinstance(facts, Facts)  # noqa: S101 - tells the type checker
+    return facts.packet
 
 
 def message_record(finding: Finding, *, full_numbers: bool) -> Record:

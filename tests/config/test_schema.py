@@ -22,6 +22,7 @@ COUNTRY = 'a two-letter country code of ISO 3166 such as "JP"'
 PREFIX = 'a prefix of E.164 numbers without "+", such as "63" or "6327"'
 MARK = "four neighbouring bits of the packet mark, such as 0x0f000000"
 PORTS = "a list of 1 to 15 port numbers from 1 to 65535"
+SOCKET = "the absolute path of a socket, at most 107 bytes"
 AREA = 'an area code such as "03", or ""'
 DIALPLAN = 'the name of a dial plan, such as "jp"'
 
@@ -44,6 +45,7 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
         ([65535, 5060, 5060], {5060, 65535}),
         (list(range(1, MAX_PORTS + 1)), set(range(1, MAX_PORTS + 1))),
     ],
+    "network.tls_ports": [([5061, 443], {5061, 443})],
     "origin.home": [(["JP"], {"JP"}), (["jp", "NL"], {"JP", "NL"})],
     "origin.allow": [
         ([], Addresses(NetworkSet(), frozenset())),
@@ -67,6 +69,13 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
     "policy.malformed": [("accept", Verdict.ACCEPT), ("drop", Verdict.DROP)],
     "policy.state_full": [("drop", Verdict.DROP)],
     "policy.internal_error": [("drop", Verdict.DROP)],
+    "policy.no_listener": [("accept", Verdict.ACCEPT), ("drop", Verdict.DROP)],
+    "policy.queue_full": [("accept", Verdict.ACCEPT), ("drop", Verdict.DROP)],
+    "offload.origin": [(True, True), (False, False)],
+    "offload.tls_home_only": [(True, True), (False, False)],
+    "offload.source_rate": [(0, 0), (100_000, 100_000)],
+    "offload.source_burst": [(1, 1), (100_000, 100_000)],
+    "control.socket": [("/run/x.sock", "/run/x.sock"), ("/" * 107, "/" * 107)],
     "log.full_numbers": [(True, True), (False, False)],
     "log.max_per_second": [(1, 1), (10_000, 10_000)],
     "kernel.queue": [(0, 0), (65_535, 65_535)],
@@ -106,6 +115,7 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         (5060, PORTS),
         (list(range(1, MAX_PORTS + 2)), PORTS),
     ],
+    "network.tls_ports": [([], PORTS), ([0], PORTS)],
     "origin.home": [
         ([], "at least one country code; nobody could register otherwise"),
         ("JP", "a list of country codes, each in quotes"),
@@ -144,6 +154,24 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
     ],
     "policy.state_full": [("pass", ONE_OF_TWO_VERDICTS)],
     "policy.internal_error": [([], ONE_OF_TWO_VERDICTS)],
+    "policy.no_listener": [("reject", ONE_OF_TWO_VERDICTS)],
+    "policy.queue_full": [(True, ONE_OF_TWO_VERDICTS)],
+    "offload.origin": [("on", "true or false")],
+    "offload.tls_home_only": [(1, "true or false")],
+    "offload.source_rate": [
+        (-1, "a whole number from 0 to 100000"),
+        (100_001, "a whole number from 0 to 100000"),
+    ],
+    "offload.source_burst": [
+        (0, "a whole number from 1 to 100000"),
+        (100_001, "a whole number from 1 to 100000"),
+    ],
+    "control.socket": [
+        ("run/x.sock", SOCKET),
+        ("/" * 108, SOCKET),
+        ("", SOCKET),
+        (None, SOCKET),
+    ],
     "log.full_numbers": [("yes", "true or false"), (1, "true or false")],
     "log.max_per_second": [
         (0, "a whole number from 1 to 10000"),

@@ -52,28 +52,39 @@ class Agent:
         namespace: Namespace | None = None,
         environment: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
+        program: Sequence[str] = (),
     ) -> None:
-        """Start it; a plain string is the config file's text as it is."""
-        countries = lab.write_countries()
+        """Start it; a plain string is the config file's text as it is.
+
+        `program` takes the place of `ringfence run`.
+        """
+        # The table and the socket are the lab's own unless the test says otherwise.
+        own: dict[str, dict[str, Any]] = {
+            "origin": {"table": str(lab.write_countries())},
+            "control": {"socket": str(lab.folder / "control.sock")},
+        }
         if not isinstance(config, str):
-            origin = config.get("origin", {})
-            table = {"table": str(countries)}
-            if isinstance(origin, Mapping):
-                table.update(origin)
-            config = to_toml({**config, "origin": table})
+            merged: dict[str, Mapping[str, Any] | str] = dict(config)
+            for name, table in own.items():
+                given = config.get(name, {})
+                merged[name] = (
+                    {**table, **given} if isinstance(given, Mapping) else given
+                )
+            config = to_toml(merged)
         elif not config:
-            config = to_toml({"origin": {"table": str(countries)}})
+            config = to_toml(own)
         self.config = lab.folder / "ringfence.toml"
         self.config.write_text(config)
         self.process = lab.start(
             namespace or lab.router,
-            *command(),
-            "run",
+            *(program or (*command(), "run")),
             "--config",
             str(self.config),
             *options,
             environment=environment,
         )
+        self._lab = lab
+        self._namespace = namespace or lab.router
         self._events: list[Event] = []
         self._read = 0
         self._lock = threading.Lock()
@@ -123,6 +134,22 @@ class Agent:
     def wait_ready(self) -> Event:
         """Wait until the queue is bound and the ruleset is in place."""
         return self.wait_event("ready", timeout=START_TIMEOUT)
+
+    def wait_offload(self) -> Event:
+        """Wait until the kernel has the home networks."""
+        return self.wait_event("notice", notice="offload", timeout=START_TIMEOUT)
+
+    def command(self, *words: str) -> tuple[int, str]:
+        """Run `ringfence WORDS...` beside it; return the exit code and what it said."""
+        process = self._lab.start(
+            self._namespace, *command(), *words, "--config", str(self.config)
+        )
+        return process.wait(20), process.text()
+
+    def status(self) -> Event:
+        """Return what `ringfence status --json` says."""
+        _, text = self.command("status", "--json")
+        return dict(json.loads(text))
 
     def decisions(self, **fields: object) -> list[Event]:
         """Return its decisions so far."""

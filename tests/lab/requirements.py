@@ -10,7 +10,7 @@ from typing import Final
 from lab.namespaces import LabError
 from lab.network import Lab
 
-TOOLS: Final = ("ip", "nft", "iptables", "sipp", "kamailio")
+TOOLS: Final = ("ip", "nft", "iptables", "conntrack", "sipp", "kamailio")
 
 
 @functools.cache

@@ -40,7 +40,7 @@ def path_with(folder: Path, *tools: str) -> dict[str, str]:
 def test_queue_already_taken(lab: Lab) -> None:
     before = lab.router.ruleset()
     first = Agent(lab)
-    first.wait_ready()
+    first.wait_offload()
     with_first = lab.router.ruleset()
 
     code, sentences = refusal(lab)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lab.namespaces import Namespace
 from ringfence.errors import KernelError
-from ringfence.netfilter import control
+from ringfence.netfilter import programs
 from ringfence.netfilter.control import Control
 from ringfence.netfilter.nft import Plan
 
@@ -271,7 +271,7 @@ def test_a_program_that_hangs_is_given_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(control, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(programs, "TIMEOUT", 0.2)
     put_before(tmp_path, "nft", "exec /bin/sleep 5")
     with pytest.raises(KernelError, match=r"did not answer within 0 s"):
         Control().install(PLAN)

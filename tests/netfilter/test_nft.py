@@ -5,8 +5,10 @@ from pathlib import Path
 import golden
 import pytest
 from lab.namespaces import LabError, Namespace
-from ringfence.netfilter import nft
-from ringfence.netfilter.nft import Code, Plan
+from ringfence.netfilter import nft, shield, xtables
+from ringfence.netfilter.marks import Code
+from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.origins import Networks, Ranges
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -16,6 +18,19 @@ WIDE = Plan(
     sip_ports=frozenset({5080, 5060, 65535, 1}),
     mark=0x00000F00,
     responses=True,
+    bypass=False,
+    wan=("wan", "pppoe-wan"),
+    networks=lambda: Networks(
+        Ranges(((10 << 24, (11 << 24) - 1),), ((0xFC << 120, (0xFE << 120) - 1),)),
+        Ranges(
+            ((1 << 24, (1 << 24) + 255), (10 << 24, (11 << 24) - 1)),
+            ((0x2001_0DB8 << 96, (0x2001_0DB9 << 96) - 1),),
+        ),
+    ),
+    foreign_register=True,
+    foreign_tls_ports=frozenset({5061}),
+    source_rate=300,
+    source_burst=3000,
 )
 OURS = "\n".join(
     [
@@ -46,10 +61,13 @@ CASES = {
     "xtables-wide.nft": nft.render(WIDE, native_queue=False),
     "quiet.nft": nft.render_quiet(),
     "removal.nft": nft.render_removal(),
-    "install.xtables": nft.render_xtables(PLAN, EMPTY),
-    "install-wide.xtables": nft.render_xtables(WIDE, EMPTY),
-    "install-over-a-killed-agent.xtables": nft.render_xtables(PLAN, OURS),
-    "removal.xtables": nft.render_xtables_removal(OURS),
+    "only-bans.nft": nft.render_only_bans(),
+    "wan.nft": nft.render_wan(("wan", "pppoe-wan")),
+    "no-wan.nft": nft.render_wan(()),
+    "install.xtables": xtables.render_xtables(PLAN, EMPTY),
+    "install-wide.xtables": xtables.render_xtables(WIDE, EMPTY),
+    "install-over-a-killed-agent.xtables": xtables.render_xtables(PLAN, OURS),
+    "removal.xtables": xtables.render_xtables_removal(OURS),
 }
 
 
@@ -71,21 +89,21 @@ def test_codes_stay_within_the_mask(mark: int) -> None:
 
 
 def test_every_path_into_the_queue_frees_the_mark_again() -> None:
-    # ASKED meets `unheard`, PASS meets `pass`; REJECT and DROP go nowhere.
+    # ASKED meets `unheard`, PASS and a ban's destination `pass`; the rest goes nowhere.
     text = CASES["native.nft"]
-    for chain in ("unheard", "pass"):
+    for chain in ("enforce_unheard", "enforce_pass"):
         body = text.partition(f"chain {chain} {{")[2].partition("}")[0]
         assert "meta mark set meta mark & 0xf0ffffff" in body
 
 
 def test_removal_of_nothing_is_no_text() -> None:
-    assert nft.render_xtables_removal(EMPTY) == ""
-    assert nft.render_xtables_removal("") == ""
+    assert xtables.render_xtables_removal(EMPTY) == ""
+    assert xtables.render_xtables_removal("") == ""
 
 
 def test_removal_takes_only_the_jumps_that_are_there() -> None:
     partly = OURS.replace("-A FORWARD -j RINGFENCE\n", "")
-    text = nft.render_xtables_removal(partly)
+    text = xtables.render_xtables_removal(partly)
     assert "-D FORWARD" not in text
     assert text.count("-D ") == 2
 
@@ -121,7 +139,7 @@ QUEUE = "meta mark & 0x0f000000 == 0x01000000 counter packets 0 bytes 0 queue nu
     ],
 )
 def test_which_chains_are_not_ours(table: str, others: set[str]) -> None:
-    assert nft.chains_of_others(table) == others
+    assert xtables.chains_of_others(table) == others
 
 
 @pytest.mark.parametrize(
@@ -140,7 +158,7 @@ def test_which_chains_are_not_ours(table: str, others: set[str]) -> None:
 def test_only_empty_chains_that_we_caused_go(
     table: str, others: list[str], gone: list[str]
 ) -> None:
-    text = nft.render_bare_removal("ip", table, frozenset(others))
+    text = xtables.render_bare_removal("ip", table, frozenset(others))
     assert text == "".join(f"delete {what}\n" for what in gone)
 
 
@@ -184,3 +202,37 @@ def test_quiet_leaves_the_verdicts_in_force(namespace: Namespace) -> None:
         assert "jump inspect" not in body
         body = left.partition(f"chain enforce_{hook} {{")[2].partition("\t}")[0]
         assert "jump enforce" in body
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("name", ["xtables.nft", "xtables-wide.nft"])
+def test_only_bans_leaves_what_checks_them(name: str, namespace: Namespace) -> None:
+    namespace.run("nft", "-f", "-", stdin=CASES[name])
+    namespace.run("nft", "add element inet ringfence banned4 { 192.0.2.1 timeout 9m }")
+    namespace.run("nft", "-f", "-", stdin=CASES["only-bans.nft"])
+    left = namespace.ruleset()
+    assert "192.0.2.1 timeout 9m" in left
+    chains = [line.split()[1] for line in left.splitlines() if "chain " in line]
+    assert chains == ["banned", "shield", "shield_prerouting"]
+    sets = [line.split()[1] for line in left.splitlines() if "set " in line]
+    assert sorted(sets) == sorted(shield.KEPT_SETS)
+    namespace.run("nft", "-f", "-", stdin=CASES["only-bans.nft"])
+    namespace.run("nft", "-f", "-", stdin=CASES["xtables.nft"])
+    assert "192.0.2.1 timeout 9m" in namespace.ruleset(), "taken over"
+
+
+@pytest.mark.netns
+def test_bans_outlive_a_refill_and_nothing_else_does(namespace: Namespace) -> None:
+    namespace.run("nft", "-f", "-", stdin=CASES["xtables-wide.nft"])
+    add = "add element inet ringfence"
+    namespace.run("nft", f"{add} banned6 {{ 2001:db8:: timeout 9m }}")
+    namespace.run("nft", f"{add} home4 {{ 192.0.2.0/24 }}")
+    namespace.run("nft", "-f", "-", stdin=CASES["xtables.nft"])
+    left = namespace.ruleset()
+    assert "2001:db8:: timeout 9m" in left
+    for gone in ("192.0.2.0/24", "10.0.0.0/8", "5061", "pppoe-wan"):
+        assert gone not in left
+
+
+def test_a_name_that_nft_cannot_write_is_left_out() -> None:
+    assert nft.render_wan(('a"b', "wan")).endswith('wan { "wan" }\n')

@@ -1,7 +1,17 @@
 """The one file that its user edits: TOML to a frozen `Config`, then to `Settings`."""
 
 from ringfence.config.assemble import assemble
+from ringfence.config.kernel import fails_open, first_plan, kernel_plan
 from ringfence.config.read import DEFAULT_PATH, parse_config, read_config
 from ringfence.config.schema import Config
 
-__all__ = ["DEFAULT_PATH", "Config", "assemble", "parse_config", "read_config"]
+__all__ = [
+    "DEFAULT_PATH",
+    "Config",
+    "assemble",
+    "fails_open",
+    "first_plan",
+    "kernel_plan",
+    "parse_config",
+    "read_config",
+]

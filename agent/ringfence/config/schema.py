@@ -50,6 +50,7 @@ class Config:
     """Interface names; empty for automatic."""
     network_inside: tuple[str, ...]
     network_sip_ports: frozenset[int]
+    network_tls_ports: frozenset[int]
     origin_home: frozenset[str]
     origin_allow: Addresses
     origin_block: Addresses
@@ -65,11 +66,25 @@ class Config:
     policy_malformed: Verdict
     policy_state_full: Verdict
     policy_internal_error: Verdict
+    policy_no_listener: Verdict
+    """For packets that ask while no agent runs."""
+    policy_queue_full: Verdict
+    """For packets that find the queue full."""
+    offload_origin: bool
+    """Drop foreign REGISTER over UDP in the kernel."""
+    offload_tls_home_only: bool
+    """Drop what comes to the TLS ports from abroad; nobody can read it."""
+    offload_source_rate: int
+    """SIP packets a second from one source; 0 for no limit."""
+    offload_source_burst: int
     log_full_numbers: bool
     log_max_per_second: int
     kernel_queue: int
     kernel_queue_length: int
     kernel_mark: int
+    control_socket: str
+    """Path of the socket that `status` and `unban` speak to the agent by; a change
+    takes a restart."""
     rules: dict[str, str]
     """Mode by rule id, for the rules that the file names."""
     limits: dict[str, Limits]
@@ -241,6 +256,13 @@ def _mark(value: Any) -> int:
     raise Unfit("four neighbouring bits of the packet mark, such as 0x0f000000")
 
 
+def _socket(value: Any) -> str:
+    # sun_path holds 108 bytes with its closing NUL (unix(7)).
+    if isinstance(value, str) and value[:1] == "/" and len(value.encode()) < 108:
+        return value
+    raise Unfit("the absolute path of a socket, at most 107 bytes")
+
+
 class Key(NamedTuple):
     """One key: its default as TOML would give it, and its check."""
 
@@ -253,6 +275,7 @@ KEYS: Final[dict[str, Key]] = {
     "network.wan": Key("auto", _interfaces),
     "network.inside": Key([], _networks),
     "network.sip_ports": Key([5060], _ports),
+    "network.tls_ports": Key([5061], _ports),
     "origin.home": Key(["JP"], _countries),
     "origin.allow": Key([], _addresses),
     "origin.block": Key([], _addresses),
@@ -267,11 +290,21 @@ KEYS: Final[dict[str, Key]] = {
     "policy.malformed": Key("accept", _verdict),
     "policy.state_full": Key("accept", _verdict),
     "policy.internal_error": Key("accept", _verdict),
+    "policy.no_listener": Key("accept", _verdict),
+    "policy.queue_full": Key("accept", _verdict),
+    "offload.origin": Key(True, _flag),
+    "offload.tls_home_only": Key(False, _flag),
+    # 50 phones with four lines and twenty busy lamps each, all at once and each of
+    # them challenged, are 2,400 packets; over the 32 s that a transaction may take
+    # (RFC 3261 timer F) with every retransmission 4,400, of 12,600 allowed.
+    "offload.source_rate": Key(300, _number(0, 100_000)),
+    "offload.source_burst": Key(3_000, _number(1, 100_000)),
     "log.full_numbers": Key(False, _flag),
     "log.max_per_second": Key(20, _number(1, 10_000)),
     "kernel.queue": Key(5060, _number(0, 65535)),
     "kernel.queue_length": Key(4096, _number(16, 65535)),
     "kernel.mark": Key(0x0F000000, _mark),
+    "control.socket": Key("/run/ringfence/control.sock", _socket),
 }
 """Path of every key, with `[rules.ID] mode` apart: its ids come from the bundle."""
 

@@ -1,20 +1,27 @@
 """Putting the ruleset into the kernel and taking it out again.
 
-Knows the programs `nft`, `iptables` and `ip6tables`; the texts come from `nft.py`.
+Knows the programs `nft`, `iptables` and `ip6tables`; the texts come from `nft.py` and
+`xtables.py`.
 Each program applies its text in one transaction or not at all, and what one did is
 taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
+import os
 import shutil
-import subprocess
+import signal
+from collections.abc import Callable
 from typing import Final
 
 from ringfence.errors import KernelError
-from ringfence.netfilter import nft
+from ringfence.netfilter import nft, xtables
 from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.programs import call, program
 
-_TIMEOUT: Final = 20.0
-"""Seconds for one call; nft takes milliseconds, minutes mean it hangs."""
+_MAX_COMPLAINT: Final = 4_096
+"""Bytes of nft's complaint: what a pipe takes in one piece."""
+
+_MOST_DESCRIPTORS: Final = 1_024
+"""More than the agent ever has open."""
 
 _FAMILIES: Final = {"ip": "iptables", "ip6": "ip6tables"}
 
@@ -24,7 +31,7 @@ class Control:
 
     def __init__(self) -> None:
         """Look for the programs; raises `KernelError` when nft is missing."""
-        self._nft = _program("nft", "nftables")
+        self._nft = program("nft", "nftables")
         self._found: dict[str, frozenset[str]] = {}
         """By family, the chains of the xtables table that were there before us."""
         self.native_queue = True
@@ -39,10 +46,9 @@ class Control:
         """Put the whole ruleset in place, or raise `KernelError` and change nothing."""
         native = self._try(nft.render(plan, native_queue=True), check=True)
         self.native_queue = native is None
-        text = nft.render(plan, native_queue=self.native_queue)
         if native is not None:
             self._found = {
-                family: nft.chains_of_others(self._listing(family))
+                family: xtables.chains_of_others(self._listing(family))
                 for family in _FAMILIES
             }
             try:
@@ -52,7 +58,9 @@ class Control:
                     f"this kernel queues packets neither by nft ({native}) nor by "
                     f"xtables ({error})"
                 ) from None
-        refusal = self._try(text, check=False)
+        refusal = self._try(
+            nft.render(plan, native_queue=self.native_queue), check=False
+        )
         if refusal is not None:
             if not self.native_queue:
                 self._remove_xtables()
@@ -60,67 +68,121 @@ class Control:
 
     def refill(self, plan: Plan) -> None:
         """Replace what an earlier `install` put in; waiting packets stay."""
-        text = nft.render(plan, native_queue=self.native_queue)
-        refusal = self._try(text, check=False)
+        refusal = self._try(
+            nft.render(plan, native_queue=self.native_queue), check=False
+        )
         if refusal is not None:
             raise KernelError(f"nft did not take the ruleset: {refusal}")
         if not self.native_queue:
             self._install_xtables(plan)
 
+    def begin_refill(self, plan: Plan) -> "Refill":
+        """Do `refill` in a process of its own, so that packets need not wait for it.
+
+        The home networks take a quarter of a second, or seconds on a small router,
+        and 6 MB that would stay with the agent.
+        """
+        return Refill(lambda: self.refill(plan))
+
+    def face(self, wan: tuple[str, ...]) -> None:
+        """Tell the ruleset which interfaces face strangers now."""
+        self._try(nft.render_wan(wan), check=False)
+
     def quiet(self) -> None:
         """Stop queueing; what already waits can still be judged."""
         self._try(nft.render_quiet(), check=False)
 
-    def remove(self) -> None:
-        """Take everything of ours away, whatever is left of it."""
+    def remove(self, *, keep_bans: bool = False) -> None:
+        """Take everything of ours away, whatever is left of it.
+
+        `keep_bans` leaves the ban sets and the chain that checks them.
+        """
         if not self.native_queue:
             self._remove_xtables()
+        if keep_bans and self._try(nft.render_only_bans(), check=False) is None:
+            return
         self._try(nft.render_removal(), check=False)
 
     def _try(self, text: str, *, check: bool) -> str | None:
         """Give text to nft; return its complaint, None when there is none."""
         arguments = [self._nft, *(["-c"] if check else []), "-f", "-"]
-        status, _, complaint = _call(arguments, text)
+        status, _, complaint = call(arguments, text)
         return None if status == 0 else complaint
 
     def _listing(self, family: str) -> str:
         """What nft sees in the table that iptables-nft works on; "" when not there."""
-        return _call([self._nft, "list", "table", family, "security"], "")[1]
+        return call([self._nft, "list", "table", family, "security"], "")[1]
 
     def _install_xtables(self, plan: Plan) -> None:
         for name in _FAMILIES.values():
-            text = nft.render_xtables(plan, _saved(name))
-            status, _, complaint = _call([_restore(name), "--noflush"], text)
+            text = xtables.render_xtables(plan, _saved(name))
+            status, _, complaint = call([_restore(name), "--noflush"], text)
             if status != 0:
                 self._remove_xtables()
                 raise KernelError(f"{name} did not take the queue rule: {complaint}")
 
     def _remove_xtables(self) -> None:
         for family, name in _FAMILIES.items():
-            text = nft.render_xtables_removal(_saved(name))
+            text = xtables.render_xtables_removal(_saved(name))
             if text:
-                _call([_restore(name), "--noflush"], text)
+                call([_restore(name), "--noflush"], text)
             # iptables-nft made the table and its chains if nobody had before.
             found = self._found.get(family, frozenset())
-            bare = nft.render_bare_removal(family, self._listing(family), found)
+            bare = xtables.render_bare_removal(family, self._listing(family), found)
             if bare:
                 self._try(bare, check=False)
 
 
-def _program(name: str, package: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise KernelError(
-            f"{name} is not in PATH; install the package {package} "
-            "(and run with /usr/sbin in PATH)"
-        )
-    return path
+class Refill:
+    """A refill that is under way; readable when it has come to its end."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        """Fork; the child does the work and says what went wrong, if anything."""
+        self._answer, sink = os.pipe()
+        self._child = os.fork()
+        if self._child:
+            os.close(sink)
+            return
+        complaint = "the ruleset could not be written"
+        try:
+            _detach(sink)
+            work()
+            complaint = ""
+        except KernelError as error:
+            complaint = str(error)
+        finally:
+            os.write(sink, complaint.encode()[:_MAX_COMPLAINT])
+            os._exit(1 if complaint else 0)
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll."""
+        return self._answer
+
+    def finish(self) -> None:
+        """Wait for the end; raises `KernelError` if it went wrong."""
+        with open(self._answer, "rb") as reader:
+            complaint = reader.read().decode(errors="replace")
+        _, status = os.waitpid(self._child, 0)
+        if status != 0:
+            raise KernelError(complaint or "the process that refills was killed")
+
+
+def _detach(sink: int) -> None:
+    """Give up what a forked process shares with the agent, but for one descriptor.
+
+    Above all the queue: while anybody holds it, it has a listener.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    os.closerange(3, sink)
+    os.closerange(sink + 1, _MOST_DESCRIPTORS)
 
 
 def _restore(name: str) -> str:
     """Find iptables-restore; its nft flavour when both are there."""
     found = shutil.which(f"{name}-nft-restore") or shutil.which(f"{name}-restore")
-    return found or _program(f"{name}-restore", "iptables")
+    return found or program(f"{name}-restore", "iptables")
 
 
 def _saved(name: str) -> str:
@@ -128,18 +190,4 @@ def _saved(name: str) -> str:
     found = shutil.which(f"{name}-nft-save") or shutil.which(f"{name}-save")
     if found is None:
         return ""
-    return _call([found, "-t", "security"], "")[1]
-
-
-def _call(arguments: list[str], text: str) -> tuple[int, str, str]:
-    """Run one program on `text`; returns status, output and its first complaint."""
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed programs, no shell
-            arguments, input=text, capture_output=True, text=True, timeout=_TIMEOUT
-        )
-    except subprocess.TimeoutExpired:
-        return 1, "", f"{arguments[0]} did not answer within {_TIMEOUT:.0f} s"
-    except OSError as error:
-        return 1, "", f"{arguments[0]}: {error.strerror}"
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return done.returncode, done.stdout, lines[0] if lines else "no reason given"
+    return call([found, "-t", "security"], "")[1]

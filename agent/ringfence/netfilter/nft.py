@@ -1,45 +1,45 @@
 """The ruleset as text, and nothing else: no file, no process, no kernel.
 
-Three steps on each of the hooks input, forward and output, as base chains of their
-own so that a verdict of one never ends another (priorities in `nft`'s sense):
+Four steps, as base chains of their own so that a verdict of one never ends another
+(priorities in `nft`'s sense):
 
-* inspect (10, behind the firewall's own filter chains): what has to be looked at
-  gets ASKED into our four bits of the packet mark;
+* shield (prerouting, raw, -300): what a banned source sends ends here, before
+  connection tracking and before anything else of the router looks at it;
+* inspect (10 on input, forward and output, behind the firewall's own filter chains):
+  what has to be looked at gets ASKED into our four bits of the packet mark; what
+  needs no look (`shield.py`) is dropped;
 * queue (150): marked packets go to user space, by nft's own statement, or, where the
-  kernel lacks it, by the xtables target in the `security` table, which hooks in at
-  150 with iptables-nft and at 50 with the legacy tool;
-* enforce (160): the verdict in the mark becomes accept or drop, and the mark is freed.
+  kernel lacks it, by `xtables.py` in the `security` table, which hooks in at 150 with
+  iptables-nft and at 50 with the legacy tool;
+* enforce (160): the verdict in the mark becomes accept, drop or ban, and the mark is
+  freed.
 
 The table is declared, flushed and refilled in one transaction: deleting a hooked
-table would throw away every packet that waits in any queue of the machine.
+table would throw away every packet that waits in any queue of the machine. Flushing
+a table leaves its sets alone, so bans outlive a reload and a killed agent.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from ringfence.netfilter import shield
+from ringfence.netfilter.marks import BAN_STEPS, Code
+from ringfence.netfilter.origins import NOBODY, Networks
+
 TABLE: Final = "ringfence"
-CHAIN: Final = "RINGFENCE"
-"""Name of our chain in the xtables tables."""
 
 HOOKS: Final = ("input", "forward", "output")
-COUNTERS: Final = ("asked", "passed", "rejected", "dropped", "unheard", "untracked")
+COUNTERS: Final = (
+    *("asked", "passed", "rejected", "dropped", "unheard", "untracked"),
+    *("bans", "banned", "foreign", "foreign_tls", "flooded", "sampled", "unsampled"),
+)
 
-_INSPECT, _QUEUE, _ENFORCE = 10, 150, 160
+_SHIELD, _INSPECT, _QUEUE, _ENFORCE = -300, 10, 150, 160
 _UDP_HEADER_BITS: Final = 64
 _KEEPALIVE: Final = 12
 """UDP length (header included) up to which a datagram is a keep-alive: RFC 5626
 section 4.4.1 sends CRLF CRLF; others send one or two bytes, or nothing."""
-
-
-class Code(IntEnum):
-    """What our four bits of the mark say."""
-
-    NONE = 0
-    ASKED = 1
-    PASS = 2
-    REJECT = 3
-    DROP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,21 @@ class Plan:
     """Mask of four neighbouring bits of the packet mark that are ours."""
     responses: bool = False
     """Queue SIP responses too; pointless while no rule asks for them."""
+    bypass: bool = True
+    """Pass what nobody listens for; else the kernel drops it."""
+    wan: tuple[str, ...] = ()
+    """Interfaces that face strangers; only what comes in there is limited or foreign,
+    so none of it is while no interface is known."""
+    networks: Callable[[], Networks] = lambda: NOBODY
+    """Asked for when the text is made: they are thousands, and needed only then."""
+    foreign_register: bool = False
+    """Drop REGISTER over UDP from everybody else here, but for a sample."""
+    foreign_tls_ports: frozenset[int] = frozenset()
+    """TCP ports that everybody else cannot reach."""
+    source_rate: int = 0
+    """SIP packets a second that one source may send, IPv6 by /64; 0 for no limit."""
+    source_burst: int = 1
+    """SIP packets that one source may send at once."""
 
     def bits(self, code: Code) -> int:
         """Return a code shifted to its place in the mark."""
@@ -75,76 +90,153 @@ def _hooked(chain: str, hook: str, priority: int, body: str) -> str:
 def render(plan: Plan, *, native_queue: bool) -> str:
     """Return the whole ruleset for `nft -f`.
 
-    `native_queue` False leaves the queue statement to `render_xtables`.
+    `native_queue` False leaves the queue statement to `xtables.render_xtables`.
     """
-    mask = f"0x{plan.mark:08x}"
-    rest = f"0x{plan.mark ^ 0xFFFFFFFF:08x}"
-
-    def code(value: Code) -> str:
-        return f"0x{plan.bits(value):08x}"
-
-    ports = ", ".join(str(port) for port in sorted(plan.sip_ports))
     lines = [
         f"table inet {TABLE} {{",
-        "  set sip_ports { type inet_service; }",
+        *(f"  set {name} {{ {kind} }}" for name, kind in shield.SETS.items()),
         *(f"  counter {name} {{ }}" for name in COUNTERS),
         "}",
         f"flush table inet {TABLE}",
-        f"flush set inet {TABLE} sip_ports",
+        *(f"flush set inet {TABLE} {name}" for name in shield.REFILLED),
         f"table inet {TABLE} {{",
-        f"  set sip_ports {{ type inet_service; elements = {{ {ports} }}; }}",
+        *shield.elements(
+            sip_ports=plan.sip_ports,
+            tls_ports=plan.foreign_tls_ports,
+            wan=plan.wan,
+            networks=plan.networks(),
+        ),
+        *shield.ban_check(),
+        *_inspection(plan),
+        *_enforcement(plan),
+        _hooked("shield", "prerouting", _SHIELD, "jump shield"),
+    ]
+    mask = f"0x{plan.mark:08x}"
+    local = {
+        "input": 'iifname "lo" accept\n    ',
+        "output": 'oifname "lo" accept\n    ',
+    }
+    queue = "\n    ".join(
+        f"meta mark & {mask} == 0x{plan.bits(code):08x} "
+        f"queue {'flags bypass ' if bypass else ''}to {plan.queue}"
+        for code, bypass in ((Code.ASKED, plan.bypass), (Code.SAMPLE, True))
+    )
+    for hook in HOOKS:
+        inspect = local.get(hook, "") + "jump inspect"
+        lines.append(_hooked("inspect", hook, _INSPECT, inspect))
+        if native_queue:
+            lines.append(_hooked("queue", hook, _QUEUE, queue))
+        enforce = f"meta mark & {mask} != 0 jump enforce"
+        lines.append(_hooked("enforce", hook, _ENFORCE, enforce))
+    lines += ["}", ""]
+    return "\n".join(lines)
+
+
+def _inspection(plan: Plan) -> list[str]:
+    """Say what is looked at, and what is dropped without a look."""
+    rest = f"0x{plan.mark ^ 0xFFFFFFFF:08x}"
+
+    def marked(code: Code) -> str:
+        return f"meta mark set meta mark & {rest} | 0x{plan.bits(code):08x}"
+
+    register = "register" if plan.foreign_register else "by_source"
+    lines = [
         "  chain ask {",
         # The ct expression also makes the kernel reassemble fragments for us.
         "    ct state untracked counter name untracked",
-        f"    counter name asked meta mark set meta mark & {rest} | {code(Code.ASKED)}",
+        f"    counter name asked {marked(Code.ASKED)}",
         "  }",
+        *shield.limit(plan.source_rate, plan.source_burst),
+        "  chain sample {",
+        f"    counter name sampled {marked(Code.SAMPLE)}",
+        "  }",
+        *shield.foreign(),
         "  chain sip_udp {",
         f'    udp length <= {_KEEPALIVE} return comment "keep-alives"',
     ]
     if not plan.responses:
         lines.append(f'    {_match(b"SIP/2.0 ")} return comment "responses"')
+    if plan.foreign_register:
+        lines.append(f"    {_match(b'REGISTER ')} goto register")
     lines += [
-        "    goto ask",
+        "    goto by_source",
         "  }",
         "  chain inspect_udp {",
         "    udp dport @sip_ports goto sip_udp",
         "    udp sport @sip_ports goto sip_udp",
-        f'    {_match(b"REGISTER")} goto ask comment "REGISTER on any port"',
-        f'    {_match(b"INVITE ")} goto ask comment "INVITE on any port"',
+        f'    {_match(b"REGISTER")} goto {register} comment "REGISTER on any port"',
+        f'    {_match(b"INVITE ")} goto by_source comment "INVITE on any port"',
         "  }",
         "  chain inspect {",
         "    meta l4proto udp goto inspect_udp",
-        "    tcp dport @sip_ports goto ask",
-        "    tcp sport @sip_ports goto ask",
+        "    tcp dport @sip_ports goto by_source",
+        "    tcp sport @sip_ports goto by_source",
+    ]
+    if plan.foreign_tls_ports:
+        lines.append("    tcp dport @tls_ports goto tls")
+    return [*lines, "  }"]
+
+
+def _enforcement(plan: Plan) -> list[str]:
+    """Turn the code in the mark into what happens."""
+    mask = f"0x{plan.mark:08x}"
+    rest = f"0x{plan.mark ^ 0xFFFFFFFF:08x}"
+    ends = {
+        Code.ASKED: "unheard",
+        Code.PASS: "pass",
+        Code.REJECT: "reject",
+        Code.DROP: "drop",
+        Code.SAMPLE: "unsampled",
+    }
+    for step in range(len(BAN_STEPS)):
+        ends[Code(Code.BAN_SOURCE_5M + step)] = f"ban_source_{step}"
+        ends[Code(Code.BAN_DESTINATION_5M + step)] = f"ban_destination_{step}"
+    jumps = ", ".join(
+        f"0x{plan.bits(code):08x} : goto enforce_{end}"
+        for code, end in sorted(ends.items())
+    )
+    lines = [
+        "  chain enforce_unheard {",
+        f"    counter name unheard meta mark set meta mark & {rest}",
         "  }",
-        "  chain unheard {",
-        f'    counter name unheard meta mark set meta mark & {rest} comment "nobody '
-        'listened"',
-        "  }",
-        "  chain pass {",
+        "  chain enforce_pass {",
         f"    counter name passed meta mark set meta mark & {rest}",
         "  }",
-        "  chain enforce {",
-        f"    meta mark & {mask} vmap {{ {code(Code.ASKED)} : goto unheard, "
-        f"{code(Code.PASS)} : goto pass }}",
-        f"    meta mark & {mask} == {code(Code.REJECT)} counter name rejected drop",
-        f"    meta mark & {mask} == {code(Code.DROP)} counter name dropped drop",
+        "  chain enforce_reject {",
+        "    counter name rejected drop",
+        "  }",
+        "  chain enforce_drop {",
+        "    counter name dropped drop",
+        "  }",
+        "  chain enforce_unsampled {",
+        "    counter name unsampled drop",
         "  }",
     ]
-    local = {
-        "input": 'iifname "lo" accept\n    ',
-        "output": 'oifname "lo" accept\n    ',
-    }
-    asked = f"meta mark & {mask} == {code(Code.ASKED)} queue flags bypass to "
-    for hook in HOOKS:
-        inspect = local.get(hook, "") + "jump inspect"
-        lines.append(_hooked("inspect", hook, _INSPECT, inspect))
-        if native_queue:
-            lines.append(_hooked("queue", hook, _QUEUE, f"{asked}{plan.queue}"))
-        enforce = f"meta mark & {mask} != 0 jump enforce"
-        lines.append(_hooked("enforce", hook, _ENFORCE, enforce))
-    lines += ["}", ""]
-    return "\n".join(line.rstrip() for line in lines)
+    for step, seconds in enumerate(BAN_STEPS):
+        for whom, side, end in (
+            ("source", "saddr", "drop"),
+            ("destination", "daddr", "pass"),
+        ):
+            lines += [
+                f"  chain enforce_ban_{whom}_{step} {{",
+                *shield.ban(side, seconds, f"goto enforce_{end}"),
+                "  }",
+            ]
+    return [
+        *lines,
+        "  chain enforce {",
+        f"    meta mark & {mask} vmap {{ {jumps} }}",
+        "  }",
+    ]
+
+
+def render_wan(names: tuple[str, ...]) -> str:
+    """Return text that exchanges the interfaces that face strangers."""
+    lines = [f"flush set inet {TABLE} wan"]
+    if names:
+        elements = shield.interfaces(names)
+        lines.append(f"add element inet {TABLE} wan {{ {elements} }}")
+    return "\n".join([*lines, ""])
 
 
 def render_quiet() -> str:
@@ -158,78 +250,39 @@ def render_removal() -> str:
     return f"table inet {TABLE} {{ }}\ndelete table inet {TABLE}\n"
 
 
-def render_xtables(plan: Plan, present: str) -> str:
-    """Return the queue statement for `iptables-restore --noflush`.
-
-    `present` is what `iptables-save -t security` printed: a jump that a killed agent
-    left is not added again.
-    """
-    jumps = [f"-A {hook.upper()} -j {CHAIN}" for hook in HOOKS]
+def render_only_bans() -> str:
+    """Return text that removes everything but the ban sets and their check."""
+    hooked = [
+        f"{step}_{hook}" for step in ("inspect", "queue", "enforce") for hook in HOOKS
+    ]
+    ours = [name for name in _chains() if name not in shield.KEPT_CHAINS]
+    chains = [*hooked, *ours]
+    # Declared first, since what is not there cannot be deleted: without nft's own
+    # statement there are no queue chains.
     lines = [
-        "*security",
-        f":{CHAIN} - [0:0]",
-        f"-A {CHAIN} -m mark --mark 0x{plan.bits(Code.ASKED):x}/0x{plan.mark:x} "
-        f"-j NFQUEUE --queue-num {plan.queue} --queue-bypass",
-        *(jump for jump in jumps if jump not in present.splitlines()),
-        "COMMIT",
-        "",
+        f"table inet {TABLE} {{",
+        *(f"  set {name} {{ {kind} }}" for name, kind in shield.SETS.items()),
+        *(f"  counter {name} {{ }}" for name in COUNTERS),
+        *(f"  chain {name} {{ }}" for name in chains),
+        "}",
+        *(f"flush chain inet {TABLE} {name}" for name in chains),
+        *(f"delete chain inet {TABLE} {name}" for name in chains),
     ]
-    return "\n".join(lines)
-
-
-def render_xtables_removal(present: str) -> str:
-    """Return what takes our chain out again; "" when it is not there."""
-    if f":{CHAIN} " not in present:
-        return ""
-    jumps = [
-        f"-D {hook.upper()} -j {CHAIN}"
-        for hook in HOOKS
-        if f"-A {hook.upper()} -j {CHAIN}" in present.splitlines()
+    lines += [
+        f"delete set inet {TABLE} {name}"
+        for name in shield.SETS
+        if name not in shield.KEPT_SETS
     ]
-    return "\n".join(["*security", *jumps, f"-F {CHAIN}", f"-X {CHAIN}", "COMMIT", ""])
-
-
-def chains_of_others(listing: str) -> frozenset[str]:
-    """Name the chains of a table, as nft lists it, that are not there because of us.
-
-    A base chain with our jump and nothing else was made for a killed agent.
-    """
-    return frozenset(
-        name
-        for name, rules in _chains(listing).items()
-        if name != CHAIN
-        and not (len(rules) == 2 and rules[1].endswith(f" jump {CHAIN}"))
-    )
-
-
-def render_bare_removal(family: str, listing: str, others: frozenset[str]) -> str:
-    """Return what removes the base chains that iptables-nft made for our jumps.
-
-    Only chains without a rule that accept go, and none of `others`; "" when there is
-    nothing to remove.
-    """
-    chains = _chains(listing)
-    bare = [
-        name
-        for name, rules in chains.items()
-        if len(rules) == 1 and "policy accept;" in rules[0] and name not in others
+    lines += [
+        f"delete counter inet {TABLE} {name}"
+        for name in COUNTERS
+        if name != shield.KEPT_COUNTER
     ]
-    if bare and len(bare) == len(chains):
-        return f"delete table {family} security\n"
-    return "".join(f"delete chain {family} security {name}\n" for name in bare)
+    return "\n".join([*lines, ""])
 
 
-def _chains(listing: str) -> dict[str, list[str]]:
-    """Read chains off nft's listing of a table; a base chain's first line is its hook."""
-    chains: dict[str, list[str]] = {}
-    name = ""
-    for line in listing.splitlines():
-        words = line.split()
-        if words[:1] == ["chain"]:
-            name = words[1]
-            chains[name] = []
-        elif words == ["}"]:
-            name = ""
-        elif name and words:
-            chains[name].append(line.strip())
-    return chains
+def _chains() -> list[str]:
+    """Name every chain without a hook that any plan makes."""
+    plan = Plan(0, frozenset({1}))
+    words = [*shield.ban_check(), *_inspection(plan), *_enforcement(plan)]
+    return [line.split()[1] for line in words if line.startswith("  chain ")]

@@ -95,7 +95,11 @@ class Queue:
             _NETLINK_NETFILTER,
             fileno=socket.dup(self._queue.get_fd()),
         )
-        self._socket.send(config_message(number, fail_open=fail_open))
+        self.fail_open(fail_open)
+
+    def fail_open(self, on: bool) -> None:
+        """Say whether the kernel accepts what does not fit in a full queue."""
+        self._socket.send(config_message(self.number, fail_open=on))
 
     def fileno(self) -> int:
         """Return the descriptor to poll."""

@@ -1,0 +1,111 @@
+"""What the kernel and the running agent say of themselves, together.
+
+The kernel is asked through nft, the agent by its control socket; either may be
+missing, and both are then said to be.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ringfence.config import Config
+from ringfence.controlsocket import ask
+from ringfence.errors import KernelError
+from ringfence.netfilter import bans
+
+SHOWN: Final = 20
+"""Bans that the text shows; `--json` has them all."""
+
+Record = dict[str, object]
+
+_KERNEL: Final = {
+    "banned": "from banned sources, dropped",
+    "bans": "told the kernel to ban somebody",
+    "foreign": "REGISTER from abroad, dropped without the agent",
+    "sampled": "of those, shown to the agent for the log",
+    "unsampled": "of those, dropped since no agent listened",
+    "foreign_tls": "from abroad to the TLS ports, dropped",
+    "flooded": "beyond the limit of their source, dropped",
+    "asked": "handed to the agent",
+    "passed": "passed by its verdict",
+    "dropped": "dropped by its verdict",
+    "rejected": "rejected by its verdict",
+    "unheard": "passed without a verdict",
+    "untracked": "seen before connection tracking",
+}
+
+
+def status_record(config: Config) -> Record:
+    """Return what `status --json` prints; `agent` and `kernel` are None if absent.
+
+    Raises `RingfenceError` when they are there and may not be asked.
+    """
+    agent = ask(config.control_socket, {"ask": "status"})
+    kernel = bans.counters()
+    try:
+        banned = bans.bans()
+    except KernelError:
+        if kernel is not None:
+            raise
+        banned = []
+    counted = kernel or {}
+    lost = bans.lost(counted, agent)
+    shown = agent or {}
+    return {
+        "type": "status",
+        "running": agent is not None,
+        "mode": shown.get("mode"),
+        "policy": {
+            "no_listener": shown.get(
+                "no_listener_policy", config.policy_no_listener.word
+            ),
+            "queue_full": shown.get("queue_full_policy", config.policy_queue_full.word),
+        },
+        "no_listener": lost["no_listener"],
+        "queue_full": lost["queue_full"],
+        "agent": agent,
+        "kernel": kernel,
+        "bans": [entry._asdict() for entry in banned],
+    }
+
+
+def status_text(record: Mapping[str, object]) -> str:
+    """Write a status record for a person."""
+    agent, kernel, banned = record["agent"], record["kernel"], record["bans"]
+    policy = record["policy"]
+    assert isinstance(policy, dict)  # noqa: S101 - tells the type checker
+    assert isinstance(banned, list)  # noqa: S101
+    if isinstance(agent, dict):
+        lines = [
+            f"agent: runs since {agent['uptime_s']} s (pid {agent['pid']}), mode "
+            f"{agent['mode']}, {agent['statement']}, wan "
+            f"{', '.join(agent['wan']) or 'not known'}",
+            f"  {agent['messages']} messages: {agent['accepted']} accepted, "
+            f"{agent['dropped']} dropped, {agent['rejected']} rejected, "
+            f"{agent['malformed']} malformed, {agent['internal_errors']} internal "
+            "errors",
+        ]
+    else:
+        lines = ["agent: not running"]
+    lines += [
+        f"packets that met no agent: {record['no_listener']} "
+        f"(policy {policy['no_listener']})",
+        f"packets that met a full queue: {record['queue_full']} "
+        f"(policy {policy['queue_full']})",
+    ]
+    if isinstance(kernel, dict):
+        lines.append("kernel, in packets:")
+        lines += [
+            f"  {kernel[name]:>10} {what}"
+            for name, what in _KERNEL.items()
+            if name in kernel
+        ]
+    else:
+        lines.append("kernel: none of our rules there")
+    lines.append(f"banned: {len(banned)}")
+    lines += [
+        f"  {entry['address']:<40} {entry['left_s']} s left of {entry['length_s']}"
+        for entry in banned[:SHOWN]
+    ]
+    if len(banned) > SHOWN:
+        lines.append(f"  and {len(banned) - SHOWN} more; --json shows all")
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""What the configuration makes of the kernel's part."""
+
+from dataclasses import replace
+
+import pytest
+from ringfence.config import assemble, fails_open, first_plan, kernel_plan, parse_config
+from ringfence.netfilter.nft import Plan
+
+
+def plan(text: str) -> Plan:
+    config = parse_config(text, "test")
+    return kernel_plan(config, assemble(config), ("wan",))
+
+
+def test_defaults() -> None:
+    made = plan("")
+    assert (made.foreign_register, made.foreign_tls_ports) == (True, frozenset())
+    assert (made.source_rate, made.source_burst, made.bypass) == (300, 3000, True)
+    assert made.wan == ("wan",)
+    assert len(made.networks().not_foreign.ipv4) > 1_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'mode = "monitor"',
+        "[offload]\norigin = false",
+        '[rules.foreign-registration]\nmode = "monitor"',
+        '[rules.foreign-registration]\nmode = "off"',
+    ],
+)
+def test_no_foreign_register(text: str) -> None:
+    made = plan(text)
+    assert not made.foreign_register
+    assert made.networks().not_foreign == ((), ())
+    assert made.networks().exempt.ipv4
+
+
+def test_monitoring_drops_nothing_whatever_else_is_said() -> None:
+    text = (
+        'mode = "monitor"\n[policy]\nno_listener = "drop"\nqueue_full = "drop"\n'
+        "[offload]\ntls_home_only = true\n"
+    )
+    made = plan(text)
+    assert (made.bypass, made.source_rate) == (True, 0)
+    assert made.foreign_tls_ports == frozenset()
+    assert fails_open(parse_config(text, "test"))
+
+
+def test_policies() -> None:
+    text = '[policy]\nno_listener = "drop"\nqueue_full = "drop"\n'
+    assert not plan(text).bypass
+    assert not fails_open(parse_config(text, "test"))
+    assert fails_open(parse_config("", "test"))
+
+
+def test_tls_needs_the_home_networks_too() -> None:
+    made = plan("[offload]\norigin = false\ntls_home_only = true\n")
+    assert made.foreign_tls_ports == frozenset({5061})
+    assert made.networks().not_foreign.ipv4
+
+
+def test_the_first_plan_leaves_out_the_home_networks_alone() -> None:
+    config = parse_config("[offload]\ntls_home_only = true\n", "test")
+    settings = assemble(config)
+    whole = kernel_plan(config, settings, ("wan",))
+    first = first_plan(whole, settings)
+    assert first.networks().not_foreign == ((), ())
+    assert first.networks().exempt == whole.networks().exempt
+    assert first == replace(
+        whole,
+        networks=first.networks,
+        foreign_register=False,
+        foreign_tls_ports=frozenset(),
+    )
