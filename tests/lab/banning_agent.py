@@ -36,6 +36,7 @@ class Banning(Engine):
                 "made-up",
                 (finding._replace(ruling=ruling),),
                 ban="src" if words[1] == "src" else "dst",
+                ban_s=seconds,
             )
         return decision
 

@@ -56,7 +56,7 @@ class Memory:
         """Start with nothing remembered."""
         self.attempts = Attempts()
         self.bans = Bans()
-        self._tallies: dict[tuple[str, Count, tuple[str, ...]], Tally] = {}
+        self._tallies: dict[tuple[str, tuple[str, ...]], tuple[Count, Tally]] = {}
         self._rules: RuleSet | None = None
         self._known: BoundedTable[int, bool] = BoundedTable(MAX_KNOWN, KNOWN_FOR)
         self._guarded: BoundedTable[int, tuple[float, str]] = BoundedTable(
@@ -69,9 +69,9 @@ class Memory:
         if rules is self._rules:
             return
         self._rules = rules
-        counts = {(rule.id, rule.count) for rule in rules.rules}
-        for key in list(self._tallies):
-            if key[:2] not in counts:
+        counts = {rule.id: rule.count for rule in rules.rules}
+        for key, (count, _) in list(self._tallies.items()):
+            if counts.get(key[0]) != count:
                 del self._tallies[key]
 
     def seen_inside(self, address: bytes, now: float) -> None:
@@ -156,7 +156,7 @@ class Memory:
     def unban(self, address: bytes) -> bool:
         """Lift the ban of an address, with its history and what was counted."""
         network = network_key(address)
-        for (_, _, names), tally in self._tallies.items():
+        for (_, names), (_, tally) in self._tallies.items():
             if names == ("source",):
                 tally.forget(hash((network,)))
         return self.bans.forget(network)
@@ -170,7 +170,7 @@ class Memory:
             "guarded": (len(self._guarded), MAX_GUARDED),
             "insiders": (len(self._insiders), MAX_INSIDERS),
         }
-        for (rule_id, _, names), tally in self._tallies.items():
+        for (rule_id, names), (_, tally) in self._tallies.items():
             name = f"{rule_id} per {'+'.join(names)}"
             found[name] = (len(tally.table), tally.table.capacity)
         return found
@@ -187,9 +187,10 @@ class Memory:
             item = hash(item)
         reached = 0
         for names in count.per:
-            if any(facts.counted(name) is None for name in names):
+            values = tuple([facts.counted(name) for name in names])
+            if None in values:
                 continue
-            key = _key(facts, names)
+            key = hash(values)
             tally = self._tally(rule, count, names)
             found = tally.add(key, item, pair, now)
             if found >= count.most:
@@ -199,14 +200,15 @@ class Memory:
         return reached
 
     def _tally(self, rule: Rule, count: Count, names: tuple[str, ...]) -> Tally:
-        key = rule.id, count, names
-        tally = self._tallies.get(key)
-        if tally is None:
-            if count.distinct is None and count.over > EXACT:
-                tally = Rate(MAX_KEYS, count.within)
-            else:
-                tally = Recent(MAX_KEYS, count.within, count.most)
-            self._tallies[key] = tally
+        known = self._tallies.get((rule.id, names))
+        if known is not None:
+            return known[1]
+        tally: Tally
+        if count.distinct is None and count.over > EXACT:
+            tally = Rate(MAX_KEYS, count.within)
+        else:
+            tally = Recent(MAX_KEYS, count.within, count.most)
+        self._tallies[rule.id, names] = count, tally
         return tally
 
 
