@@ -104,18 +104,18 @@ def test_a_rule_only_watched_is_not_enforced_by_the_kernel(lab: Lab) -> None:
 
 def test_fifty_phones_behind_one_address_are_not_limited(lab: Lab) -> None:
     """Four lines and twenty busy lamps each, all at once and each request twice."""
-    phones, requests = 50, 4 + 20
+    phones, lines, lamps = 50, 4, 20
+    sent = phones * 2 * (lines + lamps)
     with Agent(lab, {"kernel": {"queue_length": 65_535}}) as agent:
         for phone in range(phones):
-            burst(lab, "REGISTER", PHONE_JP, 2 * requests, call_id=f"phone-{phone}")
+            for method, count in (("REGISTER", lines), ("SUBSCRIBE", lamps)):
+                burst(lab, method, PHONE_JP, 2 * count, call_id=f"phone-{phone}")
             time.sleep(0.01)  # the lab's wires hold 1,000 packets on their way
         # The probe of `settle` may come by another processor and be faster.
-        seen = lab.inside_wire.wait(
-            phones * 2 * requests, sent=False, src=PHONE_JP, has=b" sip:"
-        )
+        seen = lab.inside_wire.wait(sent, sent=False, src=PHONE_JP, has=b" sip:")
         counters = agent.stop()
     assert (counters["kernel"]["flooded"], counters["queue_full"]) == (0, 0)
-    assert len(seen) == counters["kernel"]["passed"] == phones * 2 * requests
+    assert len(seen) == counters["kernel"]["passed"] == sent
 
 
 def test_a_source_that_sends_more_than_its_share_is_limited_and_nobody_else(
