@@ -121,6 +121,11 @@ def svwar(lab: Lab, address: str, target: str) -> Result:
     return _sipvicious(lab, "svwar", address, "-e", "195-209", target)
 
 
+def svcrack(lab: Lab, address: str, target: str, words: Path) -> Result:
+    """Try every password of a list for 201 from outside; ok when one fits."""
+    return _sipvicious(lab, "svcrack", address, "-u", "201", "-d", str(words), target)
+
+
 def _sipp(scenario: str, address: str, port: int) -> list[str]:
     return [
         *("sipp", "-sf", str(HERE / "scenarios" / f"{scenario}.xml")),
