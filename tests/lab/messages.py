@@ -3,6 +3,8 @@
 Each is complete and honest in form; what the test is about is a parameter.
 """
 
+from collections.abc import Sequence
+
 from lab.addresses import SIP_PORT
 
 
@@ -20,24 +22,32 @@ def request(
     call_id: str = "lab",
     transport: str = "UDP",
     body: bytes = b"",
+    port: int = SIP_PORT,
+    branch: str = "",
+    cseq: int = 1,
+    to_tag: str = "",
+    headers: Sequence[str] = (),
 ) -> bytes:
     """Build a request from a phone at `src` to the PBX at `dst`.
 
-    `number` is the user part of the Request-URI and To; empty for none.
+    `number` is the user part of the Request-URI and To; empty for none. `headers` are
+    whole lines that are put in as they are.
     """
     uri = f"sip:{number}@{_host(dst)}" if number else f"sip:{_host(dst)}"
     to = uri if number else f"sip:{user}@{_host(dst)}"
-    here = f"{_host(src)}:{SIP_PORT}"
+    here = f"{_host(src)}:{port}"
+    branch = branch or f"z9hG4bK-{call_id}-{method}"
     lines = [
         f"{method} {uri} SIP/2.0",
-        f"Via: SIP/2.0/{transport} {here};branch=z9hG4bK-{call_id}-{method};rport",
+        f"Via: SIP/2.0/{transport} {here};branch={branch};rport",
         "Max-Forwards: 70",
         f"From: <sip:{user}@{_host(dst)}>;tag=t-{call_id}",
-        f"To: <{to}>",
+        f"To: <{to}>" + (f";tag={to_tag}" if to_tag else ""),
         f"Call-ID: {call_id}",
-        f"CSeq: 1 {method}",
+        f"CSeq: {cseq} {method}",
         f"Contact: <sip:{user}@{here}>",
         "User-Agent: Lab phone",
+        *headers,
         *(["Content-Type: application/sdp"] if body else []),
         f"Content-Length: {len(body)}",
     ]

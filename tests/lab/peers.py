@@ -25,7 +25,10 @@ PASSWORDS: Final[Mapping[str, str]] = {
     "201": "correct-horse-201",
     "202": "battery-staple-202",
 }
-"""The extensions of the PBX, as kamailio.cfg has them."""
+"""Two extensions of the PBX, as kamailio.cfg has them."""
+
+OFFICE: Final = range(300, 360)
+"""Sixty more, for many phones at once."""
 
 _CALL_SECONDS: Final = 8
 """Longer than Kamailio waits for a callee (fr_timer): the phone hears its answer."""
@@ -42,6 +45,14 @@ class Result(NamedTuple):
     text: str
 
 
+def password_of(user: str) -> str:
+    """Return the password of an extension, as kamailio.cfg has it."""
+    if user in PASSWORDS:
+        return PASSWORDS[user]
+    assert int(user) in OFFICE
+    return f"office-phone-{user}"
+
+
 Scanner = Callable[[Lab, str, str], Result]
 """svmap or svwar, from an address, at a target."""
 
@@ -56,7 +67,7 @@ def start_registrar(lab: Lab) -> Process:
         for option in ("-l", f"{transport}:{address}")
     ]
     folder = lab.folder / "kamailio"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     process = lab.start(
         lab.inside,
         *("kamailio", "-DD", "-E", "-m", "16", "-M", "4"),
@@ -151,7 +162,7 @@ def _phone(
         *_sipp(scenario, address, SIP_PORT),
         *("-t", transport, "-m", "1", "-nostdin"),
         *("-key", "user", user, "-key", "number", number or "none"),
-        *("-au", user, "-ap", PASSWORDS[user]),
+        *("-au", user, "-ap", password_of(user)),
         *("-timeout", str(timeout), "-timeout_error"),
         *("-trace_msg", "-message_file", str(log)),
         f"{remote}:{SIP_PORT}",
