@@ -24,8 +24,7 @@ from builders import (
     udp,
 )
 from ringfence import daemon as running
-from ringfence import engine as judging
-from ringfence import report
+from ringfence import intake, report
 from ringfence.daemon import Daemon, require_privilege
 from ringfence.decode import Decoder
 from ringfence.decode.stream import Streams
@@ -89,8 +88,10 @@ class Agent:
         os.set_blocking(self.reader, False)
         self.daemon = Daemon(self.config, None)
         self.daemon._log = EventLog(self.writer, 1000)
+        self.daemon._verdicts.log = self.daemon._log
+        self.daemon._verdicts.full_numbers = self.daemon._config.log_full_numbers
         self.daemon._queue = FullQueue()  # type: ignore[assignment]
-        self.daemon._speak(Plan(5060, frozenset({5060}), MARK))
+        self.daemon._verdicts.speak(Plan(5060, frozenset({5060}), MARK))
 
     def configure(self, toml: str) -> None:
         table = f'table = "{COUNTRIES}"\n'
@@ -172,6 +173,19 @@ def test_numbers_are_whole_in_the_log_when_asked_for(start: Start) -> None:
     assert agent.events()[0]["uri"] == f"sip:{LISTED}@203.0.113.1"
 
 
+def test_packets_dropped_without_a_message_are_logged_ever_more_rarely(
+    start: Start,
+) -> None:
+    agent = start('[policy]\nmalformed = "drop"\n')
+    for _ in range(9):
+        assert agent.give(Packet(b"\x45")).code is Code.DROP
+    events = agent.events()
+    assert {(event["notice"], event["reason"]) for event in events} == {
+        ("packet-dropped", "ip.short")
+    }
+    assert [event["count"] for event in events] == [1, 2, 4, 8]
+
+
 def test_monitoring_logs_and_passes(start: Start) -> None:
     agent = start('mode = "monitor"\n')
     assert agent.give(udp(register(), ABROAD)).code is Code.PASS
@@ -206,7 +220,7 @@ def _streams(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
 
 
 def _framing(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:
-    monkeypatch.setattr(judging, "next_message", fail)
+    monkeypatch.setattr(intake, "next_message", fail)
 
 
 def _side(monkeypatch: pytest.MonkeyPatch, agent: Agent) -> None:

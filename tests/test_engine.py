@@ -211,7 +211,7 @@ def test_monitoring_holds_back_every_policy() -> None:
     toml = 'mode = "monitor"\n[policy]\nmalformed = "drop"\nstate_full = "drop"\n'
     watching = engine(toml)
     assert watching.inspect(Packet(b"\x45"), NOW).verdict is ACCEPT
-    watching.streams.flows.capacity = 0
+    watching.intake.streams.flows.capacity = 0
     decision = watching.inspect(tcp(flags=SYN), NOW)
     assert decision == Decision(ACCEPT, "state-full")
 
@@ -323,6 +323,8 @@ def test_malformed(
         assert decision == Decision(verdict, reason, (), reason)
     assert judge.counters.malformed == (reason is not None)
     assert judge.counters.messages == 0
+    dropped = reason is not None and verdict is DROP
+    assert judge.counters.drops == ({reason: 1} if dropped else {})
 
 
 def test_no_start_line_matters_only_on_a_sip_port() -> None:
@@ -358,21 +360,22 @@ def test_a_head_without_an_end_is_not_waited_for(word: str, verdict: Verdict) ->
 @pytest.mark.parametrize(("word", "verdict"), [("accept", ACCEPT), ("drop", DROP)])
 def test_state_full(word: str, verdict: Verdict) -> None:
     judge = engine(f'[policy]\nstate_full = "{word}"\n')
-    judge.streams.flows.capacity = 2
+    judge.intake.streams.flows.capacity = 2
     for number in range(2):
         assert judge.inspect(tcp(flags=SYN, sport=number + 1), NOW) is NOT_SIP
     assert judge.counters.state_full == 0
     decision = judge.inspect(tcp(flags=SYN, sport=3), NOW)
     assert decision.verdict is verdict
     assert judge.counters.state_full == 1
-    held = len(judge.streams.flows)
+    held = len(judge.intake.streams.flows)
     assert held == 2
-    assert judge.streams.flows.evicted == (word == "accept")
+    assert judge.intake.streams.flows.evicted == (word == "accept")
     if verdict is DROP:
         assert decision.reason == "state-full"
+    assert judge.counters.drops == ({"state-full": 1} if verdict is DROP else {})
     # A known flow is not a new one, and age makes room.
     assert judge.inspect(tcp(flags=SYN, sport=2), NOW) is NOT_SIP
-    later = Instant(NOW.mono + judge.streams.flows.age + 1, NOW.wall)
+    later = Instant(NOW.mono + judge.intake.streams.flows.age + 1, NOW.wall)
     judge.inspect(tcp(flags=SYN, sport=9), later)
     assert judge.counters.state_full == 1
 
@@ -433,6 +436,7 @@ def test_nothing_of_a_flow_passes_after_a_refusal() -> None:
         assert flow.send(payload) == Decision(DROP, "refused-flow")
     assert flow.at(0, b"").verdict is ACCEPT, "an ACK carries nothing"
     assert flow.judge.counters.messages == 2
+    assert flow.judge.counters.drops == {"refused-flow": 3}
 
 
 def test_monitoring_goes_on_judging_a_flow_that_was_refused() -> None:
@@ -462,6 +466,7 @@ def test_a_sender_that_contradicts_itself_is_not_heard_any_more() -> None:
     later = judge.inspect(tcp(rest, seq=140), NOW)
     assert later == Decision(DROP, "refused-flow")
     assert judge.counters.messages == 0
+    assert judge.counters.drops == {"contradicting-flow": 1, "refused-flow": 1}
 
 
 def test_a_dead_flow_is_not_revived_by_its_end() -> None:
@@ -568,16 +573,16 @@ def test_the_end_of_a_flow_in_order_frees_its_place() -> None:
     judge = engine()
     flow = Connection(judge)
     flow.send(sip())
-    assert len(judge.streams.flows) == 1
+    assert len(judge.intake.streams.flows) == 1
     flow.at(0, flags=FIN | ACK)
-    assert len(judge.streams.flows) == 0
+    assert len(judge.intake.streams.flows) == 0
 
 
 @pytest.mark.parametrize("flags", [ACK, FIN | ACK, RST])
 def test_only_a_beginning_opens_a_flow(flags: int) -> None:
     judge = engine()
     assert judge.inspect(tcp(flags=flags), NOW) is NOT_SIP
-    assert len(judge.streams.flows) == 0
+    assert len(judge.intake.streams.flows) == 0
 
 
 def test_on_other_ports_only_what_begins_like_sip_is_followed() -> None:
@@ -590,10 +595,10 @@ def test_on_other_ports_only_what_begins_like_sip_is_followed() -> None:
 
     assert elsewhere(b"", 0, SYN) is NOT_SIP
     assert elsewhere(b"GET / HTTP/1.1\r\n\r\n", 1) is NOT_SIP
-    assert len(judge.streams.flows) == 0
+    assert len(judge.intake.streams.flows) == 0
     whole = register()
     assert elsewhere(whole[:100], 100) is NOT_SIP
-    assert len(judge.streams.flows) == 1
+    assert len(judge.intake.streams.flows) == 1
     assert elsewhere(whole[100:], 200).verdict is DROP
 
 

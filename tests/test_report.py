@@ -297,10 +297,12 @@ def test_summaries() -> None:
     counters.packets, counters.messages, counters.malformed = 9, 7, 1
     counters.accepted, counters.dropped, counters.rejected = 4, 2, 1
     counters.held, counters.state_full = 3, 5
+    counters.drops = {"refused-flow": 2}
     counters.rules = {"scanner": 2, "blocked-destination": 4}
     assert report.text_summary(counters) == (
         "9 packets, 7 SIP messages, 1 malformed\n"
         "accepted 4, dropped 2, rejected 1, held back by monitoring 3\n"
+        "  packets dropped, refused-flow: 2\n"
         "  blocked-destination: 4\n"
         "  scanner: 2"
     )
@@ -314,6 +316,7 @@ def test_summaries() -> None:
         "held": 3,
         "bans": 0,
         "state_full": 5,
+        "drops": {"refused-flow": 2},
         "rules": {"blocked-destination": 4, "scanner": 2},
     }
 

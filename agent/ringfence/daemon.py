@@ -27,18 +27,17 @@ from ringfence.config import (
     read_config,
 )
 from ringfence.controlsocket import ControlSocket
-from ringfence.decision import Decision, Finding, Verdict, Whom
 from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
 from ringfence.facts.network import parse_address
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
-from ringfence.netfilter.marks import BANS, VERDICTS
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.queue import Queue, losses
 from ringfence.netfilter.severing import Severing
-from ringfence.packet import LINKTYPE_RAW, Instant, Packet
+from ringfence.packet import Instant
+from ringfence.verdicts import Verdicts
 
 COUNTERS_EVERY: Final = 300.0
 """Seconds between two `counters` events; each costs a line in the router's log."""
@@ -112,18 +111,14 @@ class Daemon:
         self._control = Control()
         self.engine = Engine(assemble(self._config, rules_dir))
         self._log = EventLog(sys.stdout.fileno(), self._config.log_max_per_second)
-        self._mark_rest = ~self._config.kernel_mark & 0xFFFFFFFF
-        self._verdict_bits: dict[Verdict, int] = {}
-        self._ban_bits: dict[tuple[Verdict, int, Whom], int] = {}
         self._stop = False
         self._reload = False
-        self._internal_errors = 0
-        self._bans = 0
         self._began = time.monotonic()
         self._unheard_before = 0
         self._lost_before = 0
         self._wan: list[str] = []
         self._severing = Severing()
+        self._verdicts = Verdicts(self.engine, self._log, self._severing)
         self._socket: ControlSocket | None = None
         self._refill: Refill | None = None
         self._refilling: _Refilling | None = None
@@ -133,6 +128,7 @@ class Daemon:
     def run(self) -> None:
         """Protect until SIGTERM or SIGINT; raises `KernelError` if it cannot begin."""
         config = self._config
+        self._verdicts.full_numbers = config.log_full_numbers
         wake, waker = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(waker, False)
@@ -151,7 +147,7 @@ class Daemon:
         )
         self._find_wan()
         plan = self._plan()
-        self._speak(plan)
+        self._verdicts.speak(plan)
         try:
             self._control.install(first_plan(plan, self.engine.settings))
         except KernelError:
@@ -221,84 +217,10 @@ class Daemon:
                         poll.register(counting, select.POLLIN)
 
     def _packet(self, packet: netfilterqueue.Packet) -> None:
-        """Judge one packet and give it its one verdict."""
-        bits = self._verdict_bits[self.engine.settings.policy.internal_error]
-        try:
-            now = _now()
-            data = packet.get_payload()
-            decision = self.engine.inspect(
-                Packet(data, LINKTYPE_RAW, len(data), packet.indev), now
-            )
-            bits = self._verdict_bits[decision.verdict]
-            if decision.ban is not None:
-                bits = self._ban(decision, decision.ban, now)
-            if report.worst(decision):
-                self._log_decision(decision.findings, now)
-        except Exception as error:  # our bug: it must not decide over a call
-            self._internal_error(error)
-        finally:
-            packet.set_mark(packet.get_mark() & self._mark_rest | bits)
-            packet.accept()  # the enforce chain acts on the mark
-
-    def _ban(self, decision: Decision, whom: Whom, now: Instant) -> int:
-        """Return the bits that make the kernel ban, and note what goes with it."""
-        ban_s = decision.ban_s
-        bits = self._ban_bits.get((decision.verdict, ban_s, whom))
-        if bits is None or self.engine.settings.monitor:
-            return self._verdict_bits[decision.verdict]
-        finding = max(decision.findings, key=lambda finding: finding.ruling.ban_s)
-        packet = report.packet_of(finding)
-        address = packet.src if whom == "src" else packet.dst
-        self._bans += 1
-        self._severing.add(address)
-        if self._log.admits(now):
-            self._log.event(
-                "ban",
-                now,
-                address=bans.network_text(address),
-                ban_s=ban_s,
-                rule=finding.ruling.rule,
-                reason=finding.ruling.reason,
-            )
-        return bits
-
-    def _log_decision(self, findings: tuple[Finding, ...], now: Instant) -> None:
-        for finding in findings:
-            if finding.ruling.stops and self._log.admits(now):
-                full = self._config.log_full_numbers
-                record = report.message_record(finding, full_numbers=full)
-                self._log.event("decision", now, **record)
-
-    def _internal_error(self, error: Exception) -> None:
-        self._internal_errors += 1
-        if self._internal_errors & (self._internal_errors - 1) == 0:  # 1, 2, 4, 8, …
-            trace = error.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            where = (
-                "?"
-                if trace is None
-                else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
-            )
-            self._log.event(
-                "notice",
-                _now(),
-                notice="internal-error",
-                error=f"{type(error).__name__} at {where}",
-                count=self._internal_errors,
-                verdict=self.engine.settings.policy.internal_error.word,
-            )
+        self._verdicts.give(packet, _now())
 
     def _plan(self) -> Plan:
         return kernel_plan(self._config, self.engine.settings, tuple(self._wan))
-
-    def _speak(self, plan: Plan) -> None:
-        """Write verdicts into the mark as the ruleset of that plan reads them."""
-        self._mark_rest = ~plan.mark & 0xFFFFFFFF
-        self._verdict_bits = {
-            verdict: plan.bits(code) for verdict, code in VERDICTS.items()
-        }
-        self._ban_bits = {said: plan.bits(code) for said, code in BANS.items()}
 
     def _find_wan(self) -> bool:
         """Learn again which interfaces face strangers; True when that changed."""
@@ -368,10 +290,11 @@ class Daemon:
                 self._log.event("notice", _now(), notice="no-offload", error=str(error))
             return
         if done.why == "reload":
-            self._speak(done.plan)
+            self._verdicts.speak(done.plan)
             self.engine.settings = done.settings
             self._config = done.config
             self._log.limit(done.config.log_max_per_second)
+            self._verdicts.full_numbers = done.config.log_full_numbers
             self._queue.fail_open(fails_open(done.config))
         self._find_wan()
         if tuple(self._wan) != done.plan.wan:
@@ -409,8 +332,8 @@ class Daemon:
         """Return what we counted ourselves; asks nobody, so it takes no time."""
         return {
             **report.summary_record(self.engine.counters),
-            "bans": self._bans,
-            "internal_errors": self._internal_errors,
+            "bans": self._verdicts.bans,
+            "internal_errors": self._verdicts.internal_errors,
             "log_suppressed": self._log.suppressed,
             "log_unwritten": self._log.unwritten,
             "queue_overruns": self._queue.overruns,

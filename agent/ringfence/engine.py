@@ -11,19 +11,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringfence.decision import NOT_SIP, Decision, Finding, Ruling, Verdict
-from ringfence.decode import Decoder
-from ringfence.decode.stream import Flow, Streams
 from ringfence.errors import Malformed
 from ringfence.facts import Facts, NumberRuling, World
-from ringfence.facts.attempts import Sent
+from ringfence.intake import Intake, Taken
 from ringfence.packet import Datagram, Instant, Packet, Segment
-from ringfence.rules import Rule, RuleSet
+from ringfence.rules import RuleSet
 from ringfence.rules.memory import Memory
-from ringfence.sip.framing import next_message
-from ringfence.sip.message import Message, looks_like_sip
+from ringfence.signins import SignIns, enforced, overridden
+from ringfence.sip.message import Message
 
-_SYN: Final = 0x02
-_NO_LIMIT: Final = 1 << 30
 _ACCEPTED: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
 
 
@@ -55,6 +51,7 @@ class Counters:
         "accepted",
         "bans",
         "dropped",
+        "drops",
         "held",
         "malformed",
         "messages",
@@ -70,6 +67,9 @@ class Counters:
         self.accepted = self.dropped = self.rejected = self.held = self.bans = 0
         self.rules: dict[str, int] = {}
         """Hits by rule id, held-back ones included."""
+        self.drops: dict[str, int] = {}
+        """Packets stopped for what they are, not for a message in them, by reason: a
+        `Malformed` one, or one of `Taken.stop`."""
 
 
 class Engine:
@@ -82,23 +82,41 @@ class Engine:
         self.outside_interfaces: frozenset[int] = frozenset()
         """Interfaces that face strangers; empty when only addresses can tell."""
         self.counters = Counters()
-        self.decoder = Decoder()
-        self.streams = Streams()
-        self.memory = Memory()
-        """What counting rules remember; outlives a reload as far as rules stay."""
+        self.intake = Intake()
+        self.signins = SignIns()
+
+    @property
+    def memory(self) -> Memory:
+        """What counting rules remember."""
+        return self.signins.memory
 
     def inspect(self, packet: Packet, now: Instant) -> Decision:
         """Judge one packet at one moment; never raises for what a stranger sends."""
-        self.counters.packets += 1
+        settings, counters = self.settings, self.counters
+        counters.packets += 1
         try:
-            unit = self.decoder.decode(packet, now)
-            if unit is None:
-                return NOT_SIP
-            if isinstance(unit, Datagram):
-                return self._datagram(unit, packet.indev, now)
-            return self._segment(unit, packet.indev, now)
+            taken = self.intake.take(
+                packet,
+                now,
+                settings.sip_ports,
+                enforcing=not settings.monitor,
+                refuse_full=settings.policy.state_full is Verdict.DROP,
+            )
         except Malformed as error:
-            return self._malformed(error.reason)
+            taken = Taken(malformed=error.reason)
+        counters.state_full = self.intake.full
+        unit = taken.unit
+        findings: tuple[Finding, ...] = ()
+        if taken.messages and unit is not None:
+            findings = tuple(
+                [
+                    self._judge(message, unit, packet.indev, now)
+                    for message in taken.messages
+                ]
+            )
+        elif taken.malformed is None and taken.stop is None:
+            return NOT_SIP
+        return self._decision(taken, findings)
 
     def side(self, source: bytes, indev: int) -> str:
         """Tell on which side of the router a sender is.
@@ -120,91 +138,73 @@ class Engine:
         """
         return int(self.memory.unban(address))
 
-    def _datagram(self, datagram: Datagram, indev: int, now: Instant) -> Decision:
-        payload = datagram.payload
-        if not looks_like_sip(payload):
-            if payload[:9].upper().startswith((b"INVITE ", b"REGISTER ")) and (
-                datagram.dport in self.settings.sip_ports
-            ):
-                raise Malformed("sip.start-line")
-            return NOT_SIP
-        message = Message(payload)
-        message.check_length(cut=datagram.cut)
-        finding = self._judge(message, datagram, indev, now)
-        return _decision(finding, (finding,))
-
-    def _segment(self, segment: Segment, indev: int, now: Instant) -> Decision:
-        flow = self.streams.find(segment, now)
-        if flow is None or segment.flags & _SYN:
-            ports = self.settings.sip_ports
-            if segment.sport not in ports and segment.dport not in ports:
-                # Elsewhere only what begins like SIP is followed.
-                if not looks_like_sip(segment.payload):
-                    return NOT_SIP
-            elif not segment.payload and not segment.flags & _SYN:
-                return NOT_SIP
-            if flow is None and self.streams.full(now):
-                self.counters.state_full += 1
-                if self.settings.policy.state_full is Verdict.DROP:
-                    return Decision(self._held(Verdict.DROP), "state-full")
-            flow = self.streams.open(segment, now)
-        stops = bool(segment.payload) and not self.settings.monitor
-        if flow.dead and stops:
-            return Decision(Verdict.DROP, "refused-flow")
-        grown = self.streams.push(flow, segment, now)
-        if flow.dead and stops:  # the sender has just contradicted itself
-            return Decision(Verdict.DROP, "contradicting-flow")
-        return self._messages(flow, segment, indev, now) if grown else NOT_SIP
-
-    def _messages(
-        self, flow: Flow, segment: Segment, indev: int, now: Instant
-    ) -> Decision:
-        """Judge every message that a segment completed."""
-        findings: list[Finding] = []
-        while flow.data:
-            try:
-                framed = next_message(flow.data, cut=segment.cut)
-            except Malformed as error:
-                # The flow stays: its next message begins at the next byte in order,
-                # not where a stranger lets the next segment begin.
-                flow.data.clear()
-                bad = self._malformed(error.reason)
-                verdicts = [finding.ruling.verdict for finding in findings]
-                worst_of_all = max([bad.verdict, *verdicts])
-                flow.dead |= worst_of_all is not Verdict.ACCEPT
-                return bad._replace(verdict=worst_of_all, findings=tuple(findings))
-            del flow.data[: framed.used]
-            flow.skip = framed.skip
-            if framed.message is None:
-                break
-            findings.append(self._judge(framed.message, segment, indev, now))
-        if not findings:
-            return NOT_SIP
-        worst = max(findings, key=lambda finding: finding.ruling.verdict)
-        if worst.ruling.verdict is not Verdict.ACCEPT:
-            flow.dead = True
-        return _decision(worst, tuple(findings))
+    def _decision(self, taken: Taken, findings: tuple[Finding, ...]) -> Decision:
+        """Make the decision on a packet of what was found in it; count it."""
+        decision = NOT_SIP
+        if findings:
+            worst = max(findings, key=lambda finding: finding.ruling.verdict).ruling
+            decision = Decision(worst.verdict, worst.reason, findings)
+            for finding in findings:
+                if finding.ruling.ban_s:
+                    facts = finding.facts
+                    assert isinstance(facts, Facts)  # noqa: S101 - tells the type checker
+                    decision = decision._replace(
+                        ban="dst" if facts.message.method is None else "src",
+                        ban_s=finding.ruling.ban_s,
+                    )
+                    break
+        stop, wanted = taken.stop, Verdict.DROP
+        if taken.malformed is not None:
+            self.counters.malformed += 1
+            stop, wanted = taken.malformed, self.settings.policy.malformed
+            decision = decision._replace(malformed=stop)
+        if stop is not None:
+            decision = decision._replace(reason=stop)
+            if wanted > decision.verdict and not self.settings.monitor:
+                drops = self.counters.drops
+                drops[stop] = drops.get(stop, 0) + 1
+                decision = decision._replace(verdict=wanted)
+        if taken.flow is not None and decision.verdict is not Verdict.ACCEPT:
+            taken.flow.dead = True
+        return decision
 
     def _judge(
         self, message: Message, packet: Datagram | Segment, indev: int, now: Instant
     ) -> Finding:
-        facts = Facts(
-            self.settings.world, packet, self.side(packet.src, indev), message
-        )
-        ruling = self._banned(facts, now)
+        """Judge one message, and let it leave behind what it has to."""
+        settings = self.settings
+        facts = Facts(settings.world, packet, self.side(packet.src, indev), message)
+        ruling = None if settings.monitor else self.signins.banned(facts, now)
         if ruling is None:
             ruling = self.rule_on(facts, now)
             if ruling.verdict is Verdict.ACCEPT:
-                if message.method is None:
-                    ruling = self._learnt(facts, indev, now) or ruling
-                elif facts.side == "outside":
-                    ruling = self._tried(facts, ruling, now) or ruling
-                elif packet.src not in self.settings.world.inside:
-                    self.memory.seen_inside(packet.src, now.mono)
+                ruling = self._learn(facts, ruling, indev, now) or ruling
         if indev < 0 and ruling.verdict is not Verdict.ACCEPT:
             # A capture goes on as if nothing had been stopped: answers to what was
             # stopped never came about.
             self.memory.attempts.stopped(facts, now.mono)
+        self._count(ruling)
+        return Finding(facts, ruling)
+
+    def _learn(
+        self, facts: Facts, ruling: Ruling, indev: int, now: Instant
+    ) -> Ruling | None:
+        """Look at what passes for passwords, and for how they were answered."""
+        settings, signins = self.settings, self.signins
+        rules, monitor = settings.rules, settings.monitor
+        if facts.message.method is not None:
+            if facts.side == "outside":
+                return signins.tried(facts, ruling, rules, now, monitor=monitor)
+            if facts.source not in settings.world.inside:
+                self.memory.seen_inside(facts.source, now.mono)
+            return None
+        # Answers from outside say nothing: anybody can write one. In a capture nobody
+        # knows where a packet came in.
+        if not rules.learning or (indev > 0 and facts.side == "outside"):
+            return None
+        return signins.learnt(facts, rules, now, side=self.side, monitor=monitor)
+
+    def _count(self, ruling: Ruling) -> None:
         counters = self.counters
         counters.bans += ruling.ban_s > 0
         counters.messages += 1
@@ -217,7 +217,6 @@ class Engine:
             counters.dropped += 1
         else:
             counters.rejected += 1
-        return Finding(facts, ruling)
 
     def rule_on(self, facts: Facts, now: Instant | None = None) -> Ruling:
         """Say what is done with one message, without remembering it.
@@ -251,13 +250,14 @@ class Engine:
         held: Ruling | None = None
         for rule in settings.rules.candidates(facts.message.method):
             signature = rule.match(facts)
-            if signature is None or self._overridden(rule, facts):
+            if signature is None or overridden(rule, facts):
                 continue
             count = 0
             if rule.count is not None:
-                if now is None or not self._may_count(facts, now):
+                if now is None or not self.signins.may_count(facts, now):
                     continue
-                count = self._memory().requested(rule, facts, now.mono)
+                memory = self.signins.under(settings.rules)
+                count = memory.requested(rule, facts, now.mono)
                 if not count:
                     continue
             only_logs = rule.judges == "destination" and world.numbers.only_logs
@@ -270,7 +270,7 @@ class Engine:
                 monitor=rule.monitor or only_logs,
             )
             if rule.ban is not None and now is not None:
-                ruling = self._with_ban(ruling, rule, facts, now)
+                ruling = self.signins.with_ban(ruling, rule, facts, now)
             if ruling.would is None:
                 return ruling
             held = held or ruling
@@ -283,117 +283,6 @@ class Engine:
         if number is not None:
             return Ruling(Verdict.ACCEPT, None, number.why, number.source)
         return _ACCEPTED
-
-    def _banned(self, facts: Facts, now: Instant) -> Ruling | None:
-        """Drop what a banned source sends, as the kernel does.
-
-        Live, that is what was queued before the ban; in a capture, all of it.
-        """
-        bans = self.memory.bans
-        if bans.none(now.mono) or self.settings.monitor:
-            return None
-        left = bans.left(facts.network, now.mono)
-        if not left or not self._may_count(facts, now):
-            return None
-        reason = f"the source is banned for another {left:.0f} s"
-        return Ruling(Verdict.DROP, "banned", reason, "bundle")
-
-    def _tried(self, facts: Facts, ruling: Ruling, now: Instant) -> Ruling | None:
-        """Hold a password back if it is one too many; note it if it goes on."""
-        rules = self.settings.rules
-        if not rules.learning or facts.message.credentials is None:
-            return None
-        if not self._may_count(facts, now):
-            return None
-        memory = self._memory()
-        self._note_silence(facts, now)
-        rule = rules.guessing
-        most = _NO_LIMIT if rule is None or rule.count is None else rule.count.over
-        if ruling.source == "builtin":  # an emergency call, whatever else it tries
-            memory.attempts.sent(facts, now.mono, _NO_LIMIT)
-            return None
-        guard = memory.guarded(facts, now.mono)
-        if guard is not None:
-            reason = f"{facts.account} is under attack: only sources known for it"
-            return self._enforced(facts, Verdict.DROP, guard, reason, "bundle")
-        if rule is not None and (failed := memory.over(rule, facts, now.mono)):
-            held = self._holds(rule, facts, rule.explain(facts, "", failed))
-            return self._with_ban(held, rule, facts, now)
-        if memory.attempts.sent(facts, now.mono, most) is Sent.TOO_MANY and rule:
-            waits = f"{most} sign-ins to {facts.account} still wait for an answer"
-            return self._holds(rule, facts, waits)
-        return None
-
-    def _holds(self, rule: Rule, facts: Facts, why: str) -> Ruling:
-        return self._enforced(
-            facts, rule.verdict, rule.id, why, "bundle", monitor=rule.monitor
-        )
-
-    def _learnt(self, facts: Facts, indev: int, now: Instant) -> Ruling | None:
-        """Count what an answer says of whom it is for.
-
-        Answers from outside say nothing: anybody can write one. In a capture nobody
-        knows where a packet came in.
-        """
-        if not self.settings.rules.learning or (indev > 0 and facts.side == "outside"):
-            return None
-        memory = self._memory()
-        outcome = memory.attempts.answered(facts, now.mono)
-        if outcome is None:
-            return None
-        side = outcome.side or self.side(outcome.client, -1)
-        client = facts.about(outcome.client, side, outcome.account)
-        if memory.bans.left(client.network, now.mono) or not self._may_count(
-            client, now
-        ):
-            return None
-        first: Ruling | None = None
-        for hit in list(memory.learn(outcome, client, now.mono)):
-            if self._overridden(hit.rule, client):
-                continue
-            held = hit.rule.monitor or self.settings.monitor
-            ruling = Ruling(
-                Verdict.ACCEPT,  # the answer itself harms nobody
-                hit.rule.id,
-                hit.rule.explain(client, "", hit.counted),
-                "bundle",
-                would=Verdict.DROP if held else None,
-            )
-            if hit.rule.guard and not held:
-                memory.guard(client, hit.rule, now.mono)
-            if first is None or not first.ban_s:
-                ruling = self._with_ban(ruling, hit.rule, client, now)
-                first = ruling if first is None or ruling.ban_s else first
-        return first
-
-    def _note_silence(self, facts: Facts, now: Instant) -> None:
-        """Count the attempts that a server left unanswered while it was there."""
-        for outcome in self.memory.attempts.late(now.mono):
-            side = outcome.side or "outside"
-            client = facts.about(outcome.client, side, outcome.account)
-            if self._may_count(client, now):
-                self._memory().note(outcome, client, now.mono)
-
-    def _memory(self) -> Memory:
-        self.memory.use(self.settings.rules)
-        return self.memory
-
-    def _may_count(self, facts: Facts, now: Instant) -> bool:
-        """Tell whether somebody can be counted, and so banned, at all."""
-        return (
-            facts.side == "outside"
-            and not self.memory.inside(facts.source, now.mono)
-            and not self.settings.world.allowed(facts.source)
-        )
-
-    def _with_ban(
-        self, ruling: Ruling, rule: Rule, facts: Facts, now: Instant
-    ) -> Ruling:
-        """Let a ban begin with a ruling, unless monitoring holds it back."""
-        if rule.ban is None or ruling.would is not None:
-            return ruling
-        ban_s = self.memory.bans.ban(facts.network, rule.ban, now.mono)
-        return ruling._replace(ban_s=ban_s)
 
     @staticmethod
     def _exempt(facts: Facts, number: NumberRuling) -> bool:
@@ -409,14 +298,6 @@ class Engine:
             reading is not None and reading.kind == "emergency"
         )
 
-    @staticmethod
-    def _overridden(rule: Rule, facts: Facts) -> bool:
-        """Tell whether the site's own allow lists outrank a rule that matched."""
-        if rule.judges == "source":
-            return facts.world.allowed(facts.source)
-        number = facts.number_ruling
-        return number is not None and number.status == "allowed"
-
     def _enforced(
         self,
         facts: Facts,
@@ -427,34 +308,5 @@ class Engine:
         *,
         monitor: bool = False,
     ) -> Ruling:
-        """Turn what a rule wants into what is done."""
-        if verdict is Verdict.REJECT and facts.side != "inside":
-            verdict = Verdict.DROP  # an answer to a stranger would be a reflection
-        if monitor or self.settings.monitor:
-            return Ruling(Verdict.ACCEPT, rule, reason, source, would=verdict)
-        return Ruling(verdict, rule, reason, source)
-
-    def _held(self, verdict: Verdict) -> Verdict:
-        return Verdict.ACCEPT if self.settings.monitor else verdict
-
-    def _malformed(self, reason: str) -> Decision:
-        self.counters.malformed += 1
-        verdict = self._held(self.settings.policy.malformed)
-        return Decision(verdict, reason, (), reason)
-
-
-def _decision(worst: Finding, findings: tuple[Finding, ...]) -> Decision:
-    """Make the decision on a packet of what was found in it."""
-    ruling = worst.ruling
-    for finding in findings:
-        if finding.ruling.ban_s:
-            facts = finding.facts
-            assert isinstance(facts, Facts)  # noqa: S101 - tells the type checker
-            return Decision(
-                ruling.verdict,
-                ruling.reason,
-                findings,
-                ban="dst" if facts.message.method is None else "src",
-                ban_s=finding.ruling.ban_s,
-            )
-    return Decision(ruling.verdict, ruling.reason, findings)
+        monitor |= self.settings.monitor
+        return enforced(facts, verdict, rule, reason, source, monitor=monitor)

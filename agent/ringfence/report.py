@@ -173,6 +173,7 @@ def summary_record(counters: Counters) -> Record:
         "held": counters.held,
         "bans": counters.bans,
         "state_full": counters.state_full,
+        "drops": dict(sorted(counters.drops.items())),
         "rules": dict(sorted(counters.rules.items())),
     }
 
@@ -228,6 +229,10 @@ def text_summary(counters: Counters) -> str:
         f"rejected {counters.rejected}"
         + (f", held back by monitoring {counters.held}" if counters.held else "")
         + (f", bans {counters.bans}" if counters.bans else ""),
+    ]
+    lines += [
+        f"  packets dropped, {reason}: {count}"
+        for reason, count in sorted(counters.drops.items())
     ]
     lines += [
         f"  {rule}: {count}" for rule, count in sorted(counters.rules.items())

@@ -87,7 +87,7 @@ class Agent:
         with tempfile.NamedTemporaryFile(suffix=".toml") as empty:
             self._daemon = Daemon(Path(empty.name), None)
         # What `run` does ahead of its loop, without the ruleset.
-        self._daemon._speak(Plan(queue=0, sip_ports=frozenset()))
+        self._daemon._verdicts.speak(Plan(queue=0, sip_ports=frozenset()))
         self._daemon._find_wan()
 
     def __call__(self, number: int, length: int, buffer: int) -> Consumer:
