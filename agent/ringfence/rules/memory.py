@@ -87,17 +87,19 @@ class Memory:
         """Count a request for a rule that it matches; 0 while below its threshold."""
         return self._counted(rule, facts, 0, now)
 
-    def over(self, rule: Rule, facts: Facts, now: float) -> int:
-        """Return the failures counted for a sender if they reach a rule's threshold."""
+    def failures(self, rule: Rule, facts: Facts, now: float) -> int:
+        """Return the failures that a rule has counted for a sender."""
         count = rule.count
         if count is None or count.distinct is not None:
             return 0
-        for names in count.per:
-            if "source" in names:
-                found = self._tally(rule, count, names).count(_key(facts, names), now)
-                if found >= count.most:
-                    return found
-        return 0
+        return max(
+            [
+                self._tally(rule, count, names).count(_key(facts, names), now)
+                for names in count.per
+                if "source" in names
+            ],
+            default=0,
+        )
 
     def learn(self, outcome: Outcome, facts: Facts, now: float) -> Iterator[Hit]:
         """Count what was learnt of a client; `facts` are about it.
