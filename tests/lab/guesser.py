@@ -25,9 +25,6 @@ PATIENCE: Final = 0.5
 _HURRY: Final = 0.005
 """Seconds it waits when there are none: enough to send a SYN."""
 
-_SILENCES: Final = 2
-"""Unanswered tries after which it hurries."""
-
 _ended = itertools.count()
 
 
@@ -61,7 +58,7 @@ class Guesser:
         self._style = style
         self._name = f"guess-{next(_ended)}"
         self._tries = itertools.count()
-        self._silences = 0
+        self._ignored = False
         self._open: list[socket.socket] = []
         self.passwords: dict[bytes, str] = {}
         """The password behind each digest that was sent."""
@@ -114,7 +111,7 @@ class Guesser:
 
     @property
     def _patience(self) -> float:
-        return PATIENCE if self._silences < _SILENCES else _HURRY
+        return PATIENCE if not self._ignored else _HURRY
 
     def _connect(self) -> socket.socket | None:
         """Take a new socket with a new port, or the one connection."""
@@ -133,7 +130,7 @@ class Guesser:
         try:
             made.connect((self._registrar, SIP_PORT))
         except OSError:
-            self._silences += 1
+            self._ignored = True
             made.close()
             return None
         self.ports.add(made.getsockname()[1])
@@ -166,7 +163,7 @@ class Guesser:
         try:
             line.sendall(text)
         except TimeoutError:
-            self._silences += 1  # its buffer is full of what nobody takes
+            self._ignored = True  # its buffer is full of what nobody takes
         except OSError:
             return False
         return True
@@ -192,7 +189,7 @@ class Guesser:
                 *whole, rest[line] = (rest[line] + data).split(b"\r\n\r\n")
                 found += [text + b"\r\n" for text in whole]
                 end = time.monotonic() + self._patience
-        self._silences = 0 if found else self._silences + 1
+        self._ignored = not found
         return found
 
     def _done_with(self, line: socket.socket) -> None:

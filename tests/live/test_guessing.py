@@ -134,6 +134,7 @@ ATTACKS = [
         (4, 6), ("UDP", "TCP"), (False, True), (False, True), (False, True)
     )
     if transport == "TCP" or not one_connection
+    if (family, transport, same) != (6, "TCP", True)
 ]
 attacks = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 
