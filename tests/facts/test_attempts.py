@@ -5,7 +5,9 @@ from builders import JAPAN, JAPAN6, NOW, engine, octets, sip, udp
 from ringfence.facts import Facts
 from ringfence.facts.attempts import (
     ANSWER_WITHIN,
+    MAX_ACCEPTED,
     MAX_OPEN,
+    MAX_OUTDATED,
     MAX_SAME,
     MAX_TOLD,
     Attempts,
@@ -97,6 +99,42 @@ def test_answers_to_a_request_without_credentials(
     found = attempts.answered(told(status, 1, method), 1.0)
     assert (found.kind if found else None) is kind
     assert attempts.answered(told(status, 1, method), 2.0) is None
+
+
+def signed(attempts: Attempts, number: int, status: int, user: str = "201") -> object:
+    """Let a phone sign a request with the nonce `n`, and its PBX answer."""
+    head = fields(number, "REGISTER", f"w{number}")
+    assert head["Authorization"] is not None
+    head["Authorization"] = head["Authorization"].replace("201", user)
+    tried = facts(sip("REGISTER", "sip:pbx.example", head), JAPAN, PBX)
+    attempts.sent(tried, float(number), 99)
+    found = attempts.answered(told(status, number), float(number))
+    return found.kind if found else None
+
+
+def test_a_nonce_that_was_accepted_before_is_outdated_not_wrong() -> None:
+    """A PBX that was restarted knows none of its nonces; Kamailio says no stale=true."""
+    attempts = Attempts()
+    assert signed(attempts, 1, 200) is Kind.SUCCESS
+    assert signed(attempts, 2, 401) is None
+    assert signed(attempts, 3, 401, "202") is Kind.FAILURE, "its nonce, not theirs"
+    assert signed(attempts, 4, 403) is Kind.FAILURE, "that one speaks of the account"
+
+
+def test_an_accepted_nonce_excuses_only_so_much() -> None:
+    attempts = Attempts()
+    signed(attempts, 1, 200)
+    found = [signed(attempts, 2 + number, 401) for number in range(MAX_OUTDATED + 1)]
+    assert found == [None] * MAX_OUTDATED + [Kind.FAILURE]
+
+
+def test_accepted_nonces_are_bounded() -> None:
+    attempts = Attempts()
+    signed(attempts, 1, 200)
+    for number in range(MAX_ACCEPTED):
+        attempts._accepted.put(number, 1, 2.0)
+    assert len(attempts._accepted) == MAX_ACCEPTED
+    assert signed(attempts, 3, 401) is Kind.FAILURE, "the oldest has gone"
 
 
 @pytest.mark.parametrize("more", [", stale=true", ', STALE = "TRUE"'])

@@ -246,6 +246,19 @@ def test_a_pbx_that_is_away_for_five_minutes_bans_nobody() -> None:
     assert site.engine.counters.rules == {}
 
 
+def test_a_restarted_pbx_that_refuses_every_old_nonce_bans_nobody() -> None:
+    site = Site()
+    for number in range(60):
+        assert site.register(str(200 + number), "right", nonce=f"old{number}") == 200
+    for number in range(60):
+        # Their digest with the old nonce, then with the new one.
+        site.register(str(200 + number), "digest", nonce=f"old{number}")
+        assert site.register(str(200 + number), "right", nonce="new") == 200
+    assert site.bans == []
+    svcrack(site)
+    assert site.bans == [("dst", 300)]
+
+
 def test_silence_counts_while_the_same_server_answers_somebody_else() -> None:
     site = Site('[rules.password-guessing]\nwithin = "10m"\n')
     reached = 0

@@ -2,8 +2,9 @@
 
 Knows what an authentication failure is (DESIGN): a 401 or 407 that answers a request
 with credentials and does not call them stale, or a 403 or 404 that answers one, or a
-REGISTER without them. The first challenge of every honest phone is none. It must not
-know rules, thresholds or bans; who asks says how many attempts may be in the air.
+REGISTER without them. The first challenge of every honest phone is none, nor is a
+refusal of a nonce that the same client was let in with before. It must not know rules,
+thresholds or bans; who asks says how many attempts may be in the air.
 
 A try is known by client and server address, top Via branch, Call-ID, CSeq number and
 the credentials themselves, never by the port: tools take a new port for each try, and
@@ -34,6 +35,16 @@ MAX_TOLD: Final = 8_192
 MAX_SERVERS: Final = 1_024
 """Servers whose answers are watched; a site has a few."""
 
+MAX_ACCEPTED: Final = 8_192
+"""Nonces that were accepted lately; only who knows a password adds to them."""
+
+ACCEPTED_FOR: Final = 86_400.0
+"""Seconds a phone may hold on to a nonce: longer than any registration lasts."""
+
+MAX_OUTDATED: Final = 8
+"""Refusals in a row that an accepted nonce excuses: what one phone signs ahead with
+it, its registration, a call and some subscriptions."""
+
 SILENCE: Final = 8.0
 """Seconds without any answer after which a server counts as away. A phone repeats a
 REGISTER every 4 s at the latest, so a server that lives is heard of within two."""
@@ -44,6 +55,7 @@ none: a PBX without voice mail refuses it to every honest phone."""
 
 _SIGNS_IN: Final = frozenset({"REGISTER", "INVITE"})
 # Lenient on purpose: a server that reads it otherwise must not hide a failure.
+_NONCE = re.compile(rb"\bnonce\s*=\s*\"?([^\",\s]+)", re.IGNORECASE)
 _STALE = re.compile(rb"\bstale\s*=\s*\"?\s*true", re.IGNORECASE)
 
 
@@ -80,7 +92,17 @@ class Sent(Enum):
 
 
 class _Attempt:
-    __slots__ = ("account", "at", "client", "done", "heard", "pair", "proof", "side")
+    __slots__ = (
+        "account",
+        "at",
+        "client",
+        "done",
+        "heard",
+        "nonce",
+        "pair",
+        "proof",
+        "side",
+    )
 
     def __init__(self, facts: Facts, pair: int, proof: int, at: float) -> None:
         self.client = facts.source
@@ -88,6 +110,7 @@ class _Attempt:
         self.side = facts.side
         self.pair = pair
         self.proof = proof
+        self.nonce = _nonce(facts, pair)
         self.at = at
         self.heard = False
         self.done = False
@@ -120,6 +143,10 @@ class Attempts:
         self._in_air: dict[int, int] = {}
         """Unanswered attempts by pair of source and account."""
         self._told: BoundedTable[int, bool] = BoundedTable(MAX_TOLD, ANSWER_WITHIN)
+        self._accepted: BoundedTable[int, int] = BoundedTable(
+            MAX_ACCEPTED, ACCEPTED_FOR
+        )
+        """Refusals that a nonce still excuses, by pair and nonce."""
         self._servers: BoundedTable[bytes, _Server] = BoundedTable(MAX_SERVERS, 3600.0)
         self._late: list[Outcome] = []
         self._now = 0.0
@@ -189,13 +216,31 @@ class Attempts:
         if refused and method in _SIGNS_IN:
             failed = True
         else:
-            failed = status in (401, 407) and not _stale(facts)
+            failed = (
+                status in (401, 407)
+                and not _stale(facts)
+                and not self._outdated(attempt.nonce, now)
+            )
         about = attempt.client, attempt.account, attempt.side
         if failed:
             return Outcome(Kind.FAILURE, *about, refused)
-        if 200 <= status < 300 and method == "REGISTER":
-            return Outcome(Kind.SUCCESS, *about)
-        return None
+        if not 200 <= status < 300:
+            return None
+        self._accepted.put(attempt.nonce, MAX_OUTDATED, now)
+        return Outcome(Kind.SUCCESS, *about) if method == "REGISTER" else None
+
+    def _outdated(self, nonce: int, now: float) -> bool:
+        """Tell whether a refused nonce was right for its pair before.
+
+        A PBX that was restarted knows none of its nonces, and Kamailio does not say
+        stale=true then: the phones of a whole office, which sign ahead with the nonce
+        they have, must not be taken for guessers. Who never signed in has no such nonce.
+        """
+        left = self._accepted.get(nonce, now)
+        if not left:
+            return False
+        self._accepted.put(nonce, left - 1, now)
+        return True
 
     def stopped(self, facts: Facts, now: float) -> None:
         """Expect no answer to a request, and believe none that comes."""
@@ -290,6 +335,11 @@ class Attempts:
             return False
         after = known.last if known.client != attempt.client else known.others
         return after > attempt.at and self._now - known.last <= SILENCE
+
+
+def _nonce(facts: Facts, pair: int) -> int:
+    found = _NONCE.search(facts.message.credentials or b"")
+    return hash((pair, found[1] if found else None))
 
 
 def _stale(facts: Facts) -> bool:
