@@ -29,14 +29,10 @@ def challenge_of(response: bytes) -> Challenge | None:
     )
     if realm is None or nonce is None:
         return None
-    return Challenge(
-        realm[1].decode(), nonce[1].decode(), found[1].lower() == b"proxy"
-    )
+    return Challenge(realm[1].decode(), nonce[1].decode(), found[1].lower() == b"proxy")
 
 
-def proof(
-    challenge: Challenge, user: str, password: str, method: str, uri: str
-) -> str:
+def proof(challenge: Challenge, user: str, password: str, method: str, uri: str) -> str:
     """Return the digest that shows that somebody knows a password."""
     who = _md5(f"{user}:{challenge.realm}:{password}")
     return _md5(f"{who}:{challenge.nonce}:{_md5(f'{method}:{uri}')}")

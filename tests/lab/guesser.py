@@ -126,7 +126,9 @@ class Guesser:
         if tcp:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # Gone when closed: nothing is repeated after the test.
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            made.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
         try:
             made.connect((self._registrar, SIP_PORT))
         except OSError:

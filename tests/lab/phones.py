@@ -74,9 +74,7 @@ class Phone:
         """The last challenge that was met: a phone that keeps it answers unasked."""
         return self._known
 
-    def register(
-        self, *, password: str | None = None, unasked: bool = False
-    ) -> Tried:
+    def register(self, *, password: str | None = None, unasked: bool = False) -> Tried:
         """Register; `unasked` sends credentials for the last challenge at once."""
         host = f"[{self._registrar}]" if ":" in self._registrar else self._registrar
         asked = self._known if unasked else None
@@ -205,12 +203,12 @@ class Phone:
             branch = f"z9hG4bK-{call_id}-{step}"
             if accepted:
                 branch += f"-{method}"
-            text = self._request(
-                method, number, call_id, branch, step, to_tag=to_tag
-            )
-            if accepted and (contact := re.search(rb"^Contact: <([^>]*)>", answer, re.M)):
-                first, rest = text.split(b"\r\n", 1)
-                text = b"%s %s SIP/2.0\r\n" % (method.encode(), contact[1]) + rest
+            text = self._request(method, number, call_id, branch, step, to_tag=to_tag)
+            if accepted and (
+                contact := re.search(rb"^Contact: <([^>]*)>", answer, re.M)
+            ):
+                _, _, rest = text.partition(b"\r\n")
+                text = b"%s %s SIP/2.0\r\n%s" % (method.encode(), contact[1], rest)
             self._line.sendto(text, (self._registrar, SIP_PORT))
 
 
@@ -224,9 +222,7 @@ def at_once(phones: Iterable[Phone], what: Callable[[Phone], Found]) -> list[Fou
         go.wait()
         found[number] = what(phone)
 
-    threads = [
-        threading.Thread(target=run, args=pair) for pair in enumerate(everybody)
-    ]
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(everybody)]
     for thread in threads:
         thread.start()
     for thread in threads:

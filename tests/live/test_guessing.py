@@ -164,9 +164,7 @@ def guarded(live: None) -> Iterator[Lab]:
 
 def guess(lab: Lab, attack: Attack) -> tuple[bool, Guesser]:
     registrar = PBX6 if attack.family == 6 else lab.registrar
-    guesser = Guesser(
-        lab.outside, attack.sources, registrar, attack.user, attack.style
-    )
+    guesser = Guesser(lab.outside, attack.sources, registrar, attack.user, attack.style)
     return guesser.run(attack.words), guesser
 
 
