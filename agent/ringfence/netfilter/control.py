@@ -44,7 +44,7 @@ class Control:
 
     def install(self, plan: Plan) -> None:
         """Put the whole ruleset in place, or raise `KernelError` and change nothing."""
-        native = self._try(nft.render(plan, native_queue=True), check=True)
+        native = self._try(nft.render_question(plan.queue), check=True)
         self.native_queue = native is None
         if native is not None:
             self._found = {

@@ -132,6 +132,18 @@ def render(plan: Plan, *, native_queue: bool) -> str:
     return "\n".join(lines)
 
 
+def render_question(queue: int) -> str:
+    """Return text that only a kernel with nft's queue statement takes.
+
+    Its chain has no hook: when a check takes back a hook that it has set, the kernel
+    drops whatever waits in any queue.
+    """
+    return (
+        f"table inet {TABLE} {{\n  chain question {{\n"
+        f"    queue flags bypass to {queue}\n  }}\n}}\n"
+    )
+
+
 def _inspection(plan: Plan) -> list[str]:
     """Say what is looked at, and what is dropped without a look."""
     rest = f"0x{plan.mark ^ 0xFFFFFFFF:08x}"
