@@ -173,7 +173,7 @@ class Guesser:
     def _answers(self, lines: Sequence[socket.socket], count: int = 1) -> list[bytes]:
         """Wait for so many answers over any of these."""
         found: list[bytes] = []
-        rest: dict[socket.socket, bytes] = {line: b"" for line in lines}
+        rest: dict[socket.socket, bytes] = dict.fromkeys(lines, b"")
         end = time.monotonic() + self._patience
         while len(found) < count and rest:
             left = end - time.monotonic()
