@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lab.namespaces import PREFIX
 from ringfence.bundle import tables
 
-from bench import imports, live, offline, startup, traffic
+from bench import flood, imports, live, offline, startup, traffic
 from bench.figures import Part, Skipped
 
 
@@ -56,7 +56,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument(
-        "--only", choices=("live", "replay", "start"), action="append", default=[]
+        "--only",
+        choices=("live", "replay", "start", "flood"),
+        action="append",
+        default=[],
     )
     parser.add_argument(
         "--imports", action="store_true", help="add what a start's parts cost"
@@ -66,6 +69,7 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="in the capture")
     parser.add_argument("--replays", type=int, default=3, help="replay rounds")
     parser.add_argument("--starts", type=int, default=10)
+    parser.add_argument("--flood-seconds", type=float, default=15.0, help="each of 3")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -87,6 +91,7 @@ def main() -> int:
                 folder, places, args.messages, args.replays
             ),
             "start": lambda: startup.measure(folder, places, args.starts),
+            "flood": lambda: flood.measure(folder, args.flood_seconds),
             "imports": lambda: imports.measure(folder),
         }
         for key, measure in parts.items():

@@ -60,3 +60,18 @@ def body_of(size: int) -> bytes:
     line = b"a=x-filler:" + b"x" * 60 + b"\r\n"
     filler = line * ((size - len(start)) // len(line) + 1)
     return (start + filler)[: size - 2] + b"\r\n"
+
+
+def datagram(src: str, dst: str, payload: bytes) -> bytes:
+    """Build the IPv4 packet that carries a payload between SIP ports, without UDP's
+    checksum (RFC 768 allows that): from any source, for raw and packet sockets.
+    """
+    header = bytearray(20)
+    header[0:4] = b"\x45\0" + (28 + len(payload)).to_bytes(2)
+    header[8:10] = bytes((64, 17))
+    header[12:20] = bytes(map(int, f"{src}.{dst}".split(".")))
+    total = sum(int.from_bytes(header[at : at + 2]) for at in range(0, 20, 2))
+    total = (total & 0xFFFF) + (total >> 16)
+    header[10:12] = (~((total & 0xFFFF) + (total >> 16)) & 0xFFFF).to_bytes(2)
+    udp = SIP_PORT.to_bytes(2) * 2 + (8 + len(payload)).to_bytes(2) + b"\0\0"
+    return bytes(header) + udp + payload
