@@ -19,7 +19,7 @@ from lab.addresses import SIP_PORT
 from lab.messages import request
 from lab.namespaces import Namespace
 
-PATIENCE: Final = 0.5
+PATIENCE: Final = 0.4
 """Seconds it waits for an answer, as long as there are any."""
 
 _HURRY: Final = 0.005

@@ -21,7 +21,7 @@ from lab.phones import Phone, Tried, at_once
 
 pytestmark = pytest.mark.netns
 
-DURING_RELOAD = (0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
+DURING_RELOAD = (0.0, 0.003, 0.01, 0.02, 0.04, 0.08)
 DURING_START = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 """Seconds from the signal, or from exec, to the kill."""
 
