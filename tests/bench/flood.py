@@ -227,16 +227,19 @@ def _part(runs: dict[str, Run], seconds: float) -> Part:
     tables: list[list[Sequence[str]]] = []
     record: dict[str, object] = {"seconds": seconds}
     for kind in _HONEST:
-        columns = ("tried", "succeeded", "median ms", "p95", "p99", "median, of calm")
+        columns = ("tried", "through", "of tried", "median ms", "p95", "p99", "of calm")
         rows: list[Sequence[str]] = [(f"honest {kind}", *columns)]
         calm = _delays(runs[RUNS[0]].honest[kind])
         for name, run in runs.items():
             tried = run.honest[kind]
-            share = sum(went.ok for went in tried) / max(1, len(tried))
+            through = sum(went.ok for went in tried)
+            share = through / max(1, len(tried))
             delays = _delays(tried)
             cells = [f"{delay:,.1f}" for delay in delays] or ["-"] * 3
             over = f"{delays[0] / calm[0]:.1f}" if delays and calm else "-"
-            rows.append((name, f"{len(tried)}", f"{share:.1%}", *cells, over))
+            rows.append(
+                (name, f"{len(tried)}", f"{through}", f"{share:.1%}", *cells, over)
+            )
             record[f"{name}/{kind}"] = {
                 "tried": len(tried),
                 "succeeded": share,
@@ -262,8 +265,10 @@ def _part(runs: dict[str, Run], seconds: float) -> Part:
         f"and {DOMESTIC_RATE:,} a second; without credentials and for accounts that "
         "exist, so nobody is banned for them.",
         f"{PHONES} phones register once a second, challenged each time; each "
-        f"{CALLERS}th calls too. A try without an answer for {GIVE_UP:g} s has failed; "
-        f"measured from second {_LEAD:g} on. Delays are those of successes.",
+        f"{CALLERS}th calls too. A try without an answer for {GIVE_UP:g} s has failed, "
+        "and a phone that waits misses its next ones. Measured from second "
+        f"{_LEAD:g} on. Delays are those of successes; of calm: the median over that of "
+        "the run without a flood.",
         f"{len(os.sched_getaffinity(0))} processors are shared by sender, router, "
         "registrar, carrier, phones and agent; sender and the router's work for its "
         "packets are on the last of them.",
