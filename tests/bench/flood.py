@@ -37,11 +37,13 @@ CALLERS: Final = 5
 """Every so many phones, one calls as well."""
 EVERY: Final = 1.0
 """Seconds from one registration of a phone to the next."""
-GIVE_UP: Final = 4.0
-"""Seconds a phone waits for an answer; it repeats after 0.5, 1.5 and 3.5."""
+GIVE_UP: Final = 3.0
+"""Seconds a phone waits for an answer; it repeats after 0.5 and 1.5."""
 
 _LEAD: Final = 1.0
 """Seconds that the flood runs before phones are measured."""
+_REST: Final = 2 * GIVE_UP
+"""Seconds that it runs after the last try began: each has two requests."""
 _PHONE_NET: Final = "198.51.100."
 _FOREIGN_NET: Final = "198.18."
 _DOMESTIC_NET: Final = "198.19.0."
@@ -74,7 +76,9 @@ class Run(NamedTuple):
 
 
 def measure(folder: Path, seconds: float) -> Part:
-    """Run the three, `seconds` each."""
+    """Run the three, `seconds` each, more than seven."""
+    if seconds <= _LEAD + _REST:
+        raise Skipped(f"a flood takes more than {_LEAD + _REST:g} s")
     if lacks := missing():
         raise Skipped(f"the lab needs {', '.join(lacks)}")
     program = folder / "flood"
@@ -123,8 +127,8 @@ def _run(name: str, program: Path, mixes: Sequence[str], seconds: float) -> Run:
             sender = closing.enter_context(_sender(lab, program, mixes, seconds))
         before, cpu = _passed(lab), _cpu(agent)
         begin = time.monotonic()
-        attempts = _honest(lab, begin + seconds)
-        took = seconds
+        attempts = _honest(lab, begin + seconds - _REST)
+        took = time.monotonic() - begin
         flood: dict[str, Any] = {}
         if sender is not None:
             flood = json.loads(sender.communicate(timeout=30)[0])
@@ -266,9 +270,9 @@ def _part(runs: dict[str, Run], seconds: float) -> Part:
         "exist, so nobody is banned for them.",
         f"{PHONES} phones register once a second, challenged each time; each "
         f"{CALLERS}th calls too. A try without an answer for {GIVE_UP:g} s has failed, "
-        "and a phone that waits misses its next ones. Measured from second "
-        f"{_LEAD:g} on. Delays are those of successes; of calm: the median over that of "
-        "the run without a flood.",
+        "and a phone that waits misses its next ones. Tries begin between second "
+        f"{_LEAD:g} and {seconds - _REST:g}. Delays are those of successes; of calm: the "
+        "median over that of the run without a flood.",
         f"{len(os.sched_getaffinity(0))} processors are shared by sender, router, "
         "registrar, carrier, phones and agent; sender and the router's work for its "
         "packets are on the last of them.",

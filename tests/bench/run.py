@@ -69,7 +69,7 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="in the capture")
     parser.add_argument("--replays", type=int, default=3, help="replay rounds")
     parser.add_argument("--starts", type=int, default=10)
-    parser.add_argument("--flood-seconds", type=float, default=15.0, help="each of 3")
+    parser.add_argument("--flood-seconds", type=float, default=16.0, help="each of 3")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
