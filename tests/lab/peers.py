@@ -133,8 +133,12 @@ def svwar(lab: Lab, address: str, target: str) -> Result:
 
 
 def svcrack(lab: Lab, address: str, target: str, words: Path) -> Result:
-    """Try every password of a list for 201 from outside; ok when one fits."""
-    return _sipvicious(lab, "svcrack", address, "-u", "201", "-d", str(words), target)
+    """Try every password of a list for 201 from outside; ok when one fits.
+
+    It goes on for three seconds without any answer (ten, left to itself).
+    """
+    options = ("--maximumtime", "3", "-u", "201", "-d", str(words))
+    return _sipvicious(lab, "svcrack", address, *options, target)
 
 
 def _sipp(scenario: str, address: str, port: int) -> list[str]:
