@@ -80,6 +80,8 @@ class Outcome(NamedTuple):
     """Side of the client as its request showed it; None when nobody saw that."""
     refused: bool = False
     """The answer was a 403 or 404, which tells who exists."""
+    hearsay: bool = False
+    """Its request was, as far as anybody saw it; see `facts.standing`."""
 
 
 class Sent(Enum):
@@ -93,24 +95,18 @@ class Sent(Enum):
 
 class _Attempt:
     __slots__ = (
-        "account",
-        "at",
-        "client",
-        "done",
-        "heard",
-        "nonce",
-        "pair",
-        "proof",
-        "side",
+        *("account", "at", "client", "done", "heard", "hearsay", "nonce", "pair"),
+        *("proof", "side"),
     )
 
     def __init__(self, facts: Facts, pair: int, proof: int, at: float) -> None:
         self.client = facts.source
         self.account = facts.account
         self.side = facts.side
+        self.hearsay = facts.hearsay
         self.pair = pair
         self.proof = proof
-        self.nonce = _nonce(facts, pair)
+        self.nonce = _nonce(facts)
         self.at = at
         self.heard = False
         self.done = False
@@ -180,7 +176,7 @@ class Attempts:
             for attempt in same:
                 if attempt.proof == proof:
                     return Sent.REPEATED
-        pair = hash((facts.network, facts.account))
+        pair = hash((facts.counted("source"), facts.account))
         if self._in_air.get(pair, 0) >= most or (same and len(same) >= MAX_SAME):
             return Sent.TOO_MANY
         attempt = _Attempt(facts, pair, proof, now)
@@ -223,7 +219,7 @@ class Attempts:
             )
         about = attempt.client, attempt.account, attempt.side
         if failed:
-            return Outcome(Kind.FAILURE, *about, refused)
+            return Outcome(Kind.FAILURE, *about, refused, attempt.hearsay)
         if not 200 <= status < 300:
             return None
         self._accepted.put(attempt.nonce, MAX_OUTDATED, now)
@@ -318,9 +314,9 @@ class Attempts:
                 and not attempt.heard
                 and self._ignored(server, attempt)
             ):
-                self._late.append(
-                    Outcome(Kind.FAILURE, client, attempt.account, attempt.side)
-                )
+                about = client, attempt.account, attempt.side
+                late = Outcome(Kind.FAILURE, *about, hearsay=attempt.hearsay)
+                self._late.append(late)
 
     def _ignored(self, server: bytes, attempt: _Attempt) -> bool:
         """Tell whether a server that was there all the time gave no answer.
@@ -337,9 +333,9 @@ class Attempts:
         return after > attempt.at and self._now - known.last <= SILENCE
 
 
-def _nonce(facts: Facts, pair: int) -> int:
+def _nonce(facts: Facts) -> int:
     found = _NONCE.search(facts.message.credentials or b"")
-    return hash((pair, found[1] if found else None))
+    return hash((facts.network, facts.account, found[1] if found else None))
 
 
 def _stale(facts: Facts) -> bool:
