@@ -144,7 +144,7 @@ def test_tables_are_bounded_and_nothing_is_left_behind() -> None:
     assert attempts._waiting == {octets(JAPAN): MAX_OPEN}
     assert attempts.late(ANSWER_WITHIN + 1.0) == []
     assert len(attempts) == 0
-    assert (attempts._waiting, attempts._in_air, attempts._of_server) == ({}, {}, {})
+    assert (attempts._waiting, attempts._in_air, attempts._open) == ({}, {}, {})
     refused = told(404, 1)
     for number in range(MAX_TOLD + 1):
         refused.message._fields["call-id"] = str(number).encode()
