@@ -139,7 +139,8 @@ def test_recent_events_are_held_up_to_what_can_be_told() -> None:
 
 def test_recent_events_with_the_same_item_count_once() -> None:
     recent = Recent(10, 60.0, 5)
-    assert [recent.add("a", item, 0, 0.0) for item in (7, 8, 7, 8, 9)] == [1, 2, 2, 2, 3]
+    found = [recent.add("a", item, 0, 0.0) for item in (7, 8, 7, 8, 9)]
+    assert found == [1, 2, 2, 2, 3]
 
 
 def test_recent_events_of_a_pair_are_cleared() -> None:

@@ -21,7 +21,7 @@ from ringfence.state import BoundedTable
 
 MAX_OPEN: Final = 8_192
 """Attempts that are remembered: 250 new ones a second for as long as one lives, four
-times what a router's SIP line carries. About 450 bytes each."""
+times what a router's SIP line carries. About 450 bytes each, 4 MB when full."""
 
 ANSWER_WITHIN: Final = 32.0
 """Seconds an answer can take: Timer F, 64 * T1 (RFC 3261 section 17.1.2.2)."""
@@ -43,6 +43,9 @@ REGISTER every 4 s at the latest, so a server that lives is heard of within two.
 REFUSABLE: Final = frozenset({"REGISTER", "INVITE", "OPTIONS"})
 """Methods that tell a scanner, by 403 or 404, which extensions exist. A SUBSCRIBE is
 none: a PBX without voice mail refuses it to every honest phone."""
+
+_KEY_BITS: Final = (1 << 60) - 1
+"""What is kept of a hash: an int of 60 bits takes 32 bytes, a longer one 48."""
 
 _SIGNS_IN: Final = frozenset({"REGISTER", "INVITE"})
 # Lenient on purpose: a server that reads it otherwise must not hide a failure.
@@ -86,7 +89,6 @@ class _Attempt:
         "account",
         "at",
         "client",
-        "done",
         "earlier",
         "heard",
         "key",
@@ -99,6 +101,7 @@ class _Attempt:
     def __init__(
         self,
         facts: Facts,
+        server: bytes,
         key: int,
         proof: int,
         pair: int,
@@ -106,7 +109,7 @@ class _Attempt:
         earlier: "_Attempt | None",
     ) -> None:
         self.client = facts.source
-        self.server = facts.packet.dst
+        self.server = server
         self.account = facts.account
         self.side = facts.side
         self.key = key
@@ -117,8 +120,12 @@ class _Attempt:
         self.at = at
         self.earlier = earlier
         """The attempt before it in the same transaction."""
-        self.heard = False
-        self.done = False
+        self.heard = 0
+        """Class of the latest answer: 0 for none, 1 while another one is to come."""
+
+    @property
+    def done(self) -> bool:
+        return self.heard > 1
 
 
 class _Server:
@@ -171,18 +178,21 @@ class Attempts:
         self._expire(now)
         packet = facts.packet
         key = self._key(facts, packet.src, packet.dst)
-        proof = hash(facts.message.credentials)
+        proof = hash(facts.message.credentials) & _KEY_BITS
         newest = self._open.get(key)
         same = 0
         for attempt in _chain(newest):
             if attempt.proof == proof:
                 return Sent.REPEATED
             same += 1
-        pair = hash((facts.network, facts.account))
+        pair = hash((facts.network, facts.account)) & _KEY_BITS
         flying = self._in_air.get(pair, 0)
         if flying >= most or same >= MAX_SAME:
             return Sent.TOO_MANY
-        attempt = _Attempt(facts, key, proof, pair, now, newest)
+        server = packet.dst
+        if self._queue and self._queue[-1].server == server:
+            server = self._queue[-1].server  # one object for all: there are few
+        attempt = _Attempt(facts, server, key, proof, pair, now, newest)
         self._in_air[pair] = flying + 1
         self._waiting[packet.src] = self._waiting.get(packet.src, 0) + 1
         self._open[key] = attempt
@@ -204,13 +214,12 @@ class Attempts:
             attempt = self._unanswered(key, now)
         if attempt is None:
             return self._unasked(facts, status, now) if status in (403, 404) else None
+        attempt.heard = status // 100
         if status < 200:
-            attempt.heard = True
             if status > 100:  # it rings: whatever was in doubt, the password is not
                 self._land(attempt)
             return None
         self._land(attempt)
-        attempt.done = True
         method = message.cseq[1]
         refused = status in (403, 404)
         if refused and method in _SIGNS_IN:
@@ -240,8 +249,9 @@ class Attempts:
     def _key(facts: Facts, client: bytes, server: bytes) -> int:
         # A hash instead of the texts: a stranger decides how long those are.
         message = facts.message
-        branch = message.branch
-        return hash((client, server, branch, message.call_id, message.cseq[0]))
+        number, _ = message.cseq
+        found = hash((client, server, message.branch, message.call_id, number))
+        return found & _KEY_BITS
 
     def _unanswered(self, key: int, now: float) -> _Attempt | None:
         """Return the newest attempt of a transaction that waits for its answer."""
@@ -306,7 +316,7 @@ class Attempts:
         else:
             del self._waiting[client]
         self._land(oldest)
-        if not oldest.done and not oldest.heard and self._ignored(oldest):
+        if not oldest.heard and self._ignored(oldest):
             self._late.append(
                 Outcome(Kind.FAILURE, client, oldest.account, oldest.side)
             )
