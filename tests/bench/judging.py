@@ -58,7 +58,7 @@ def peers(table: CountryTable) -> Iterator[Peer]:
         socket.inet_ntop(socket.AF_INET6, (first + (step << 64) + 1).to_bytes(16))
         for step in itertools.count()
         for first, last in home6
-        if first + (step << 64) < last
+        if first + (step + 1 << 64) <= last + 1
     )
     for number in itertools.count():
         address = next(spread4 if number % 4 else spread6)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ringfence.facts import Facts
 from ringfence.facts.attempts import Attempts, Kind, Outcome
-from ringfence.facts.facts import network_key
+from ringfence.facts.facts import Value, network_key
 from ringfence.rules.bans import Bans
 from ringfence.rules.model import Count, Rule, RuleSet
 from ringfence.state import BoundedTable, Rate, Recent
@@ -176,7 +176,7 @@ class Memory:
         for counting in self._counting.values():
             for names, tally in counting.tallies:
                 if names == ("source",):
-                    tally.forget(hash((network,)))
+                    tally.forget(_hash(names, (network,)))
         return self.bans.forget(network)
 
     def sizes(self) -> dict[str, tuple[int, int]]:
@@ -209,7 +209,7 @@ class Memory:
             values = tuple([facts.counted(name) for name in names])
             if None in values:
                 continue
-            key = hash(values)
+            key = _hash(names, values)
             found = tally.add(key, item, pair, now)
             if found >= count.most:
                 reached = max(reached, found)
@@ -226,7 +226,13 @@ def _tally(count: Count) -> Tally:
 
 
 def _key(facts: Facts, names: tuple[str, ...]) -> int:
-    return hash(tuple([facts.counted(name) for name in names]))
+    return _hash(names, tuple([facts.counted(name) for name in names]))
+
+
+def _hash(names: tuple[str, ...], values: tuple[Value | bytes, ...]) -> int:
+    # With the names in it, whose hashes are another secret in each process: numbers
+    # alone have none, and somebody could choose many that share one.
+    return hash((names, values))
 
 
 def _pair(facts: Facts) -> int:
