@@ -73,6 +73,8 @@ class Outcome(NamedTuple):
     """Side of the client as its request showed it; None when nobody saw that."""
     refused: bool = False
     """The answer was a 403 or 404, which tells who exists."""
+    hearsay: bool = False
+    """Its request was, as far as anybody saw it; see `facts.standing`."""
 
 
 class Sent(Enum):
@@ -91,6 +93,7 @@ class _Attempt:
         "client",
         "earlier",
         "heard",
+        "hearsay",
         "key",
         "pair",
         "proof",
@@ -112,6 +115,7 @@ class _Attempt:
         self.server = server
         self.account = facts.account
         self.side = facts.side
+        self.hearsay = facts.hearsay
         self.key = key
         """Of its transaction."""
         self.proof = proof
@@ -185,7 +189,7 @@ class Attempts:
             if attempt.proof == proof:
                 return Sent.REPEATED
             same += 1
-        pair = hash((facts.network, facts.account)) & _KEY_BITS
+        pair = hash((facts.counted("source"), facts.account)) & _KEY_BITS
         flying = self._in_air.get(pair, 0)
         if flying >= most or same >= MAX_SAME:
             return Sent.TOO_MANY
@@ -228,7 +232,7 @@ class Attempts:
             failed = status in (401, 407) and not _stale(facts)
         about = attempt.client, attempt.account, attempt.side
         if failed:
-            return Outcome(Kind.FAILURE, *about, refused)
+            return Outcome(Kind.FAILURE, *about, refused, attempt.hearsay)
         if 200 <= status < 300 and method == "REGISTER":
             return Outcome(Kind.SUCCESS, *about)
         return None
@@ -317,9 +321,9 @@ class Attempts:
             del self._waiting[client]
         self._land(oldest)
         if not oldest.heard and self._ignored(oldest):
-            self._late.append(
-                Outcome(Kind.FAILURE, client, oldest.account, oldest.side)
-            )
+            about = client, oldest.account, oldest.side
+            late = Outcome(Kind.FAILURE, *about, hearsay=oldest.hearsay)
+            self._late.append(late)
 
     def _ignored(self, attempt: _Attempt) -> bool:
         """Tell whether a server that was there all the time gave no answer.
