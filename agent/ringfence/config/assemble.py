@@ -1,7 +1,6 @@
 """`Config` and a folder of rules to the `Settings` that an engine runs on."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -147,6 +146,8 @@ def _limited(rule: Rule, limits: dict[str, Limits], problems: list[str]) -> Rule
 
 
 def _hint(rule_id: str, rules: RuleSet) -> str:
+    from difflib import get_close_matches  # 0.3 MB, for who mistypes
+
     close = get_close_matches(rule_id, [rule.id for rule in rules.rules], n=1)
     if close:
         return f'; did you mean "{close[0]}"?'
