@@ -54,7 +54,7 @@ def measure(folder: Path, sources: int) -> Part:
         (
             "messages",
             *("sources", "µs a message", "RSS, MB", "entries held"),
-            *(f"µs, {FEW} sources", "RSS, MB"),
+            *(f"µs, {FEW} sources", "RSS, MB", "µs / µs"),
         )
     ]
     for line, other in zip(curve, beside, strict=True):
@@ -67,6 +67,7 @@ def measure(folder: Path, sources: int) -> Part:
                 f"{line['entries']:,}",
                 f"{other['us']:.1f}",
                 f"{other['rss_mb']:.1f}",
+                f"{line['us'] / other['us']:.2f}",
             )
         )
     notes = [
