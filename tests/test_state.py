@@ -182,3 +182,8 @@ def test_a_steady_rate_is_told() -> None:
     rate.clear("a", 0, 99.9)
     rate.forget("a")
     assert rate.count("a", 99.9) == 0
+
+
+def test_after_a_pause_a_rate_begins_anew() -> None:
+    rate = Rate(4, 10.0)
+    assert [rate.add("a", None, 0, at) for at in (0.0, 9.0, 25.0, 26.0)] == [1, 2, 1, 2]
