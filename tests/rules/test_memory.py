@@ -13,7 +13,7 @@ from ringfence.facts.attempts import ANSWER_WITHIN, MAX_OPEN
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet
 from ringfence.rules.bans import MAX_SOURCES, Length
 from ringfence.rules.memory import MAX_EVENTS, MAX_KEYS, Memory, _tally
-from ringfence.rules.model import Count
+from ringfence.rules.model import Count, RuleSet
 from ringfence.state import Recent
 
 MESSAGES = 200_000
@@ -106,3 +106,19 @@ def test_nothing_is_remembered_before_there_are_rules() -> None:
     memory = Memory()
     assert sum(held for held, _ in memory.sizes().values()) == 0
     assert not memory.unban(bytes(4))
+
+
+def test_a_reload_keeps_what_is_counted_as_before() -> None:
+    rules = engine().settings.rules
+    (rule,) = [rule for rule in rules.rules if rule.id == "password-guessing"]
+    assert rule.count is not None
+    memory = Memory()
+    memory.use(RuleSet([rule]))
+    ((_, tally),) = memory._counting[rule.id].tallies
+    tally.add(1, None, 0, 0.0)
+    memory.use(RuleSet([rule._replace(severity="low")]))
+    assert memory.sizes()["password-guessing per source"] == (1, MAX_KEYS)
+    memory.use(RuleSet([rule._replace(count=rule.count._replace(over=9))]))
+    assert memory.sizes()["password-guessing per source"] == (0, MAX_KEYS)
+    memory.use(RuleSet([]))
+    assert "password-guessing per source" not in memory.sizes()
