@@ -1,7 +1,6 @@
 """SIP messages, packets and settings for tests, in a line each."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from struct import pack
 from typing import Final
@@ -134,9 +133,9 @@ def tcp(
 
 def settings(toml: str = "", *rules: Rule) -> Settings:
     """Make settings of a configuration, with the test countries and given rules."""
-    config = replace(parse_config(toml, "test"), origin_table=str(COUNTRIES))
+    config = parse_config(toml, "test")._replace(origin_table=str(COUNTRIES))
     made = assemble(config, RULES)
-    return replace(made, rules=RuleSet(rules)) if rules else made
+    return made._replace(rules=RuleSet(rules)) if rules else made
 
 
 def engine(toml: str = "", *rules: Rule) -> Engine:

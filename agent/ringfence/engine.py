@@ -7,8 +7,7 @@ severity, the malformed policy, accept. What would be accepted is then looked at
 passwords: a request that tries one, an answer that tells how a try went.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.decision import NOT_SIP, Decision, Finding, Ruling, Verdict
 from ringfence.errors import Malformed
@@ -23,8 +22,7 @@ from ringfence.sip.message import Message
 _ACCEPTED: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What happens, and is counted, when no rule can say."""
 
     malformed: Verdict = Verdict.ACCEPT
@@ -32,8 +30,7 @@ class Policy:
     internal_error: Verdict = Verdict.ACCEPT
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """All that a reload exchanges, in one piece."""
 
     world: World

@@ -18,6 +18,7 @@ from ringfence.facts.attempts import (
 from ringfence.facts.facts import network_key
 
 PBX = "192.168.50.2"
+OTHER = "198.51.100.77"
 JUDGE = engine()
 
 
@@ -38,10 +39,14 @@ def fields(number: int, method: str, word: str | None) -> dict[str, str | None]:
 
 
 def asked(
-    number: int, word: str | None = "w", method: str = "REGISTER", sport: int = 5060
+    number: int,
+    word: str | None = "w",
+    method: str = "REGISTER",
+    sport: int = 5060,
+    dst: str = PBX,
 ) -> Facts:
     uri = "sip:pbx.example"
-    return facts(sip(method, uri, fields(number, method, word)), JAPAN, PBX, sport)
+    return facts(sip(method, uri, fields(number, method, word)), JAPAN, dst, sport)
 
 
 def told(
@@ -184,12 +189,67 @@ def test_tables_are_bounded_and_nothing_is_left_behind() -> None:
     assert attempts._waiting == {octets(JAPAN): MAX_OPEN}
     assert attempts.late(ANSWER_WITHIN + 1.0) == []
     assert len(attempts) == 0
-    assert (attempts._waiting, attempts._in_air, attempts._of_server) == ({}, {}, {})
+    assert (attempts._waiting, attempts._in_air, attempts._open) == ({}, {}, {})
     refused = told(404, 1)
     for number in range(MAX_TOLD + 1):
         refused.message._fields["call-id"] = str(number).encode()
         attempts.answered(refused, 100.0)
     assert len(attempts._told) == MAX_TOLD
+
+
+def test_attempts_of_one_transaction_age_one_by_one() -> None:
+    attempts = Attempts()
+    for at, word in enumerate("abc"):
+        assert attempts.sent(asked(1, word), at * 10.0, 9) is Sent.NEW
+    assert attempts.late(ANSWER_WITHIN + 5.0) == []
+    assert len(attempts) == 2
+    assert attempts.sent(asked(1, "c"), ANSWER_WITHIN + 5.0, 9) is Sent.REPEATED
+    assert attempts.sent(asked(1, "b"), ANSWER_WITHIN + 5.0, 9) is Sent.REPEATED
+    assert attempts.sent(asked(1, "a"), ANSWER_WITHIN + 5.0, 9) is Sent.NEW
+    attempts.late(ANSWER_WITHIN + 99.0)
+    assert (attempts._waiting, attempts._in_air, attempts._open) == ({}, {}, {})
+
+
+def test_an_answer_that_comes_too_late_says_nothing() -> None:
+    attempts = Attempts()
+    attempts.sent(asked(1), 0.0, 5)
+    assert attempts.answered(told(401, 1), ANSWER_WITHIN + 0.1) is None
+
+
+def test_silence_of_one_server_is_not_that_of_another() -> None:
+    attempts = Attempts()
+    found: list[Outcome] = []
+    attempts.answered(told(200, 7, "OPTIONS", OTHER), 0.0)
+    attempts.sent(asked(1), 0.5, 5)
+    attempts.sent(asked(2, dst="192.168.50.9"), 0.6, 5)
+    for at in range(4, 40, 4):
+        attempts.answered(told(200, 7, "OPTIONS", OTHER), float(at))
+        found += attempts.late(float(at))
+    assert len(found) == 1, "the other server never said anything to anybody"
+
+
+def test_silence_about_hearsay_is_hearsay() -> None:
+    attempts = Attempts()
+    anybody = asked(1)
+    anybody.hearsay = True
+    attempts.answered(told(200, 7, "OPTIONS", OTHER), 0.0)
+    attempts.sent(anybody, 0.5, 5)
+    found: list[Outcome] = []
+    for at in range(4, 40, 4):
+        attempts.answered(told(200, 7, "OPTIONS", OTHER), float(at))
+        found += attempts.late(float(at))
+    assert [outcome.hearsay for outcome in found] == [True]
+
+
+@pytest.mark.parametrize("status", [100, 200])
+def test_who_was_answered_was_not_ignored(status: int) -> None:
+    attempts = Attempts()
+    attempts.answered(told(200, 7, "OPTIONS", OTHER), 0.0)
+    attempts.sent(asked(1), 0.5, 5)
+    attempts.answered(told(status, 1), 1.0)
+    for at in range(4, 40, 4):
+        attempts.answered(told(200, 7, "OPTIONS", OTHER), float(at))
+        assert attempts.late(float(at)) == []
 
 
 def silence(answers: dict[float, str]) -> list[Outcome]:
@@ -203,9 +263,6 @@ def silence(answers: dict[float, str]) -> list[Outcome]:
             attempts.answered(told(200, 7, "OPTIONS", answers[at]), at)
         found += attempts.late(at)
     return found
-
-
-OTHER = "198.51.100.77"
 
 
 def test_silence_is_a_failure_while_the_server_answers_somebody_else() -> None:

@@ -6,7 +6,6 @@ a new key needs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ringfence.decision import Verdict
@@ -41,8 +40,7 @@ class Limits(NamedTuple):
     within: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The whole configuration, checked. Field names are the keys' paths with `_`."""
 
     mode: str

@@ -7,7 +7,6 @@ taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from typing import Final
@@ -15,7 +14,7 @@ from typing import Final
 from ringfence.errors import KernelError
 from ringfence.netfilter import nft, xtables
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.programs import call, program
+from ringfence.netfilter.programs import call, find, program
 
 _MAX_COMPLAINT: Final = 4_096
 """Bytes of nft's complaint: what a pipe takes in one piece."""
@@ -181,13 +180,13 @@ def _detach(sink: int) -> None:
 
 def _restore(name: str) -> str:
     """Find iptables-restore; its nft flavour when both are there."""
-    found = shutil.which(f"{name}-nft-restore") or shutil.which(f"{name}-restore")
+    found = find(f"{name}-nft-restore") or find(f"{name}-restore")
     return found or program(f"{name}-restore", "iptables")
 
 
 def _saved(name: str) -> str:
     """What the `security` table of one family holds now."""
-    found = shutil.which(f"{name}-nft-save") or shutil.which(f"{name}-save")
+    found = find(f"{name}-nft-save") or find(f"{name}-save")
     if found is None:
         return ""
     return call([found, "-t", "security"], "")[1]

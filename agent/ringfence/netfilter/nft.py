@@ -20,8 +20,7 @@ a table leaves its sets alone, so bans outlive a reload and a killed agent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.netfilter import shield
 from ringfence.netfilter.marks import BAN_STEPS, Code
@@ -42,8 +41,7 @@ _KEEPALIVE: Final = 12
 section 4.4.1 sends CRLF CRLF; others send one or two bytes, or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What the ruleset depends on."""
 
     queue: int
