@@ -13,7 +13,7 @@ from builders import ABROAD, LISTED, NOW, engine, invite, sip, tcp, udp
 from hypothesis import given
 from hypothesis import strategies as st
 from ringfence.decision import Verdict
-from ringfence.decode.stream import MAX_REPEAT
+from ringfence.decode.flow import MAX_REPEAT
 from ringfence.packet import Packet
 
 SYN, RST, FIN_ACK, ACK = 0x02, 0x04, 0x11, 0x10
