@@ -156,15 +156,26 @@ class Intake:
 
 def _datagram(datagram: Datagram, ports: frozenset[int]) -> Taken:
     payload = datagram.payload
-    if not looks_like_sip(payload):
-        if payload[:9].upper().startswith((b"INVITE ", b"REGISTER ")) and (
-            datagram.dport in ports
-        ):
-            raise Malformed("sip.start-line")
+    expected = datagram.dport in ports
+    if looks_like_sip(payload):
+        try:
+            message = Message(payload)
+        except Malformed:
+            if not expected:
+                raise
+        else:
+            message.check_length(cut=datagram.cut)
+            return Taken(datagram, (message,))
+    if not expected:
         return NOTHING
-    message = Message(payload)
-    message.check_length(cut=datagram.cut)
-    return Taken(datagram, (message,))
+    # We know no receiver that looks for a message behind other lines, but where SIP
+    # is expected it costs little to be surer than that.
+    found = next_message(payload, cut=True).message
+    if found is not None:
+        return Taken(datagram, (found,))
+    if payload[:9].upper().startswith((b"INVITE ", b"REGISTER ")):
+        raise Malformed("sip.start-line")
+    return NOTHING
 
 
 def _completed(flow: Flow, segment: Segment) -> Taken:
