@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import hypothesis
 import pytest
 from builders import (
     ABROAD,
@@ -37,6 +38,9 @@ from ringfence.decode.flow import (
 from ringfence.decode.stream import FLOW_AGE, MAX_LOST
 from ringfence.engine import Engine
 from ringfence.packet import Instant, Packet
+
+SEARCH = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.shrink]
+"""Examples of a hundred draws take minutes to shrink."""
 
 URG = 0x20
 WAN, LAN, GUESTS = 2, 3, 4
@@ -307,6 +311,25 @@ def test_what_was_left_out_never_passes() -> None:
         assert line.send(payload, offset) == STALE
     line.ack(100)  # the receiver lacks it
     assert line.send(CALL[100:200], 100) == STALE
+
+
+def test_insistence_on_what_is_not_the_earliest() -> None:
+    """The earliest went past unseen in the meantime."""
+    line = Line()
+    assert line.send(b"a", 100) == EARLY
+    for _ in range(2 * MAX_INSISTENCE - 1):
+        assert line.send(b"b", 200) == EARLY
+    assert line.send(b"b", 200) is PASS
+
+
+def test_finding_the_place_ends_insistence() -> None:
+    line = Line()
+    for _ in range(MAX_INSISTENCE - 1):
+        assert line.send(b"c", 300) == EARLY
+    line.ack(200)
+    for _ in range(MAX_INSISTENCE - 1):
+        assert line.send(b"c", 300) == EARLY
+    assert line.send(b"c", 300) is PASS
 
 
 def test_an_earlier_byte_ends_insistence() -> None:
@@ -667,6 +690,7 @@ HARMLESS = invite("0312345678")
 
 
 @pytest.mark.parametrize("last_wins", [False, True])
+@hypothesis.settings(phases=SEARCH)
 @given(st.data())
 def test_no_sender_gets_a_refused_message_through(
     last_wins: bool, data: st.DataObject
@@ -731,6 +755,7 @@ def test_the_receiver_above_would_take_the_call() -> None:
 # Honest senders -------------------------------------------------------------------
 
 
+@hypothesis.settings(phases=SEARCH)
 @given(st.data())
 def test_whatever_the_network_does_everything_arrives(data: st.DataObject) -> None:
     """Loss, repeats, any order, and packets that pass unseen, either way."""

@@ -68,6 +68,7 @@ class Flow:
         "_early",
         "_gap",
         "_insisted",
+        "_others",
         "_recent",
         "_unheard",
         "acked",
@@ -79,29 +80,29 @@ class Flow:
         "ended",
         "first",
         "indev",
-        "midstream",
         "next_seq",
         "reopened",
         "skip",
+        "uncertain",
     )
 
     def __init__(
-        self, next_seq: int, *, indev: int = -1, midstream: bool = False
+        self, next_seq: int, *, indev: int = -1, uncertain: bool = False
     ) -> None:
         """Start at the sequence number of the next byte expected.
 
         `indev` is the interface its segments come in on, negative when we only watch.
-        With `midstream` nobody knows whether bytes before that one are still to come.
+        With `uncertain` bytes before that one may still be missing at the receiver.
         """
         self.counted = 0
         """Bytes that `Streams` believes this flow to hold."""
         self.indev = indev
-        self.start(next_seq, midstream=midstream)
+        self.start(next_seq, uncertain=uncertain)
 
-    def start(self, next_seq: int, *, midstream: bool = False) -> None:
+    def start(self, next_seq: int, *, uncertain: bool = False) -> None:
         """Begin anew, as the next connection between the same ports."""
         self.first = self.next_seq = next_seq
-        self.midstream = midstream
+        self.uncertain = uncertain
         self.data = bytearray()
         """Bytes in order that nobody has taken yet."""
         self.ahead: dict[int, bytes] = {}
@@ -123,6 +124,7 @@ class Flow:
         self._gap = False
         self._early = 0
         self._insisted = 0
+        self._others = 0
         self._unheard = 0
 
     @property
@@ -135,10 +137,12 @@ class Flow:
     def unfinished(self) -> bool:
         """True when the receiver may wait for the rest of a message.
 
-        What is acknowledged it has; of the rest it may have other bytes than we, in
-        that a segment did not live to reach it.
+        What is acknowledged it has. Of the rest it may have other bytes than we, since
+        a segment did not live to reach it, or later ones than it can use. Where it is
+        never heard that is not held against a connection whose beginning was seen.
         """
-        return bool(self.data or self.skip or (self.acked is not None and self._recent))
+        heard = self.acked is not None or self.uncertain
+        return bool(self.data or self.skip or (heard and self._recent))
 
     @property
     def over(self) -> bool:
@@ -229,15 +233,17 @@ class Flow:
             return signed(seq - elsewhere) <= 0
         if not 0 < distance <= WINDOW:
             return False
-        sooner = signed(seq - self._early)
-        if not self._insisted or sooner < 0:
-            self._early, self._insisted = seq, 1
-        elif not sooner:
-            self._insisted += 1
+        later = signed(seq - self._early)
+        if later > 0 and self._insisted and self._others < MAX_INSISTENCE:
+            self._others += 1
+            return False
+        # Of several early segments the first counts, while it is still repeated.
+        self._insisted = 1 if later else self._insisted + 1
+        self._early, self._others = seq, 0
         if self._insisted < MAX_INSISTENCE:
             return False
         self._lose(seq)
-        self.midstream = False
+        self.uncertain = True
         return True
 
     def _repeats(self, seq: int, payload: bytes, back: int) -> bool:
@@ -254,7 +260,7 @@ class Flow:
         """Begin sooner, if our first segment was not the first one in order."""
         held = len(self._recent) + sum(map(len, self.ahead.values()))
         if not (
-            self.midstream
+            self.uncertain
             and len(self._recent) == signed(self.next_seq - self.first)
             and len(self.ahead) < MAX_AHEAD
             and held <= MAX_AHEAD_OCTETS
@@ -327,6 +333,7 @@ class Flow:
             self.data.clear()
             self.skip = 0
         self._recent.clear()
+        self._insisted = 0
         self.next_seq = seq
 
 

@@ -132,7 +132,7 @@ class Streams:
             if segment.payload and indev < 0:  # TCP Fast Open, RFC 7413
                 flow.begin_anew(start)
             return flow
-        flow = Flow(start, indev=indev, midstream=not segment.flags & _SYN)
+        flow = Flow(start, indev=indev, uncertain=not segment.flags & _SYN)
         flow.counted = flow.octets
         self.octets += flow.counted
         self.flows.put(key, flow, now.mono)
