@@ -189,14 +189,16 @@ class Flow:
 
         After None the flow may still turn out dead in `push`.
         """
-        distance = signed(seq - self.next_seq)
-        if (distance > 0 or distance < -WINDOW) and not self._resume(seq, distance):
-            return "early-segment"
-        distance = signed(seq - self.next_seq)
-        size = len(payload)
-        advance = distance + size
+        distance = 0
+        if seq != self.next_seq:
+            distance = signed(seq - self.next_seq)
+            if distance > 0 or distance < -WINDOW:
+                if not self._resume(seq, distance):
+                    return "early-segment"
+                distance = signed(seq - self.next_seq)
+        advance = distance + len(payload)
         if self.acked is not None:
-            if signed(seq + size - self.acked) > WINDOW:
+            if (self.next_seq - self.acked) % MOD + advance > WINDOW:
                 return "early-segment"
         elif advance > 0:
             if self._unheard > MAX_UNHEARD:
@@ -211,6 +213,10 @@ class Flow:
 
         What of that we have not seen went past us, and the sender will not repeat it.
         """
+        if ack == self.next_seq:  # as nearly always
+            self.acked, self.elsewhere = ack, None
+            self._recent.clear()
+            return
         distance = signed(ack - self.next_seq)
         if abs(distance) > WINDOW:
             self.elsewhere = ack
