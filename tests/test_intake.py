@@ -627,6 +627,16 @@ def test_nobody_waits_for_what_the_receiver_lacks_to_be_forgotten() -> None:
     assert line.send(CALL[30:], 30) == DEAD
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_nobody_waits_for_what_came_early_to_be_forgotten(begun: bool) -> None:
+    """Where the receiver is not heard, too."""
+    line = Line(back=WAN, begun=begun)
+    for _ in range(MAX_INSISTENCE):
+        line.send(CALL[100:], 100)
+    line.wait(FLOW_AGE + 1)
+    assert line.send(CALL[:100], 0) == DEAD
+
+
 def test_a_silent_connection_between_messages_goes_on() -> None:
     line = Line()
     assert line.send(HONEST, 0) is PASS
