@@ -298,11 +298,9 @@ class Phone:
         """Tell whether all it sent came through."""
         return self._receiver.of(self.port) == self.sent
 
-    def wait_arrival(self, timeout: float = 8) -> float:
-        """Wait until all it sent came through; return the seconds."""
-        begin = time.monotonic()
+    def wait_arrival(self, timeout: float = 8) -> None:
+        """Wait until all it sent came through."""
         wait_until(self.arrived, timeout, "everything the phone has sent")
-        return time.monotonic() - begin
 
 
 def test_a_connection_outlives_the_agent(lab: Lab, receiver: Bytes) -> None:
@@ -345,33 +343,36 @@ def test_a_connection_outlives_a_full_queue(
     """What passes a full queue is missing here, and its sender never repeats it."""
     config: Config = {"kernel": {"queue_length": 16}}
     with Agent(lab, config) as agent, Phone(lab, receiver) as phone:
+        agent.wait_offload()
         phone.send()
         phone.wait_arrival()
+        time.sleep(0.3)  # for the acknowledgement
         agent.process.signal(signal.SIGSTOP)
         try:
             with lab.outside.udp(PHONE_JP) as filler:
-                for number in range(16):
+                for number in range(50):
                     text = request("OPTIONS", PHONE_JP, PBX, call_id=f"fill-{number}")
                     filler.sendto(text, (PBX, SIP_PORT))
             time.sleep(0.1)
             phone.send()
             phone.wait_arrival()  # nobody has looked at it
+            time.sleep(0.3)  # nor at its acknowledgement, which may take 40 ms
         finally:
             agent.process.signal(signal.SIGCONT)
+        agent.status()  # it answers when it has read the queue
         lab.settle()
         if heard:
             # The receiver says something of its own, and with it how far it has got.
             receiver.say(phone.port, b"\r\n\r\n")
             time.sleep(0.2)
         phone.send()
-        seconds = phone.wait_arrival()
-        assert (seconds < 0.2) is heard, f"{seconds:.2f} s"
+        phone.wait_arrival()
         phone.send()
-        assert phone.wait_arrival() < 0.2
-
+        phone.wait_arrival()
         counters = agent.stop()
     assert counters["queue_full"] > 0
-    assert (counters["drops"].get("early-segment", 0) > 0) is not heard
+    # Heard it goes on at once, unheard with the fifth try of the same segment.
+    assert counters["drops"] == ({} if heard else {"early-segment": 4})
     assert counters["dropped"] == 0
 
 
