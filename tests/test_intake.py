@@ -264,6 +264,37 @@ def test_who_is_believed_of_what_leaves_the_inside(back: int) -> None:
     assert line.send(HONEST, 200) is PASS
 
 
+@pytest.mark.parametrize("offset", [1, 100, len(HONEST), 5000, 1 << 20])
+def test_no_stranger_hides_what_he_is_about_to_be_told(offset: int) -> None:
+    """Else a password could be tried without its failure being seen."""
+    line = Line(src=INSIDE, dst=JAPAN, indev=LAN, back=WAN)
+    line.ack(offset)
+    assert line.send(HONEST, 0) is PASS
+    assert line.judge.counters.messages == 1
+    line.ack(offset + len(HONEST))
+    assert line.send(HONEST[:50], len(HONEST)) is PASS
+    assert line.send(HONEST[50:], len(HONEST) + 50) is PASS
+    assert line.judge.counters.messages == 2
+
+
+def test_what_leaves_is_early_until_its_sender_is_beyond_it() -> None:
+    line = Line(src=INSIDE, dst=JAPAN, indev=LAN, back=WAN)
+    line.ack(500)
+    assert line.send(HONEST[:50], 100) == EARLY
+    assert line.send(HONEST, 500) is PASS
+    # A lie does not keep the sender from insisting.
+    line.ack(WINDOW - 1000)
+    stops = [line.send(HONEST, 2000) for _ in range(MAX_INSISTENCE)]
+    assert stops == [EARLY] * (MAX_INSISTENCE - 1) + [PASS]
+
+
+def test_an_end_of_what_leaves_is_acknowledged_with_it() -> None:
+    line = Line(src=INSIDE, dst=JAPAN, indev=LAN, back=WAN)
+    assert line.send(HONEST, 0, FIN | ACK) is PASS
+    line.ack(len(HONEST) + 1)
+    assert [key[2] for key in line.judge.intake.streams.flows] == [5060]
+
+
 def test_this_machine_is_believed_itself() -> None:
     line = Line(back=0)
     line.ack(200)

@@ -119,7 +119,8 @@ class Flow:
         self.acked: int | None = None
         """What the receiver expects next, by its own word; never beyond `next_seq`."""
         self.elsewhere: int | None = None
-        """The same when it is nowhere near: that of a connection we do not know."""
+        """The same when it is not to be believed yet: too far ahead, or of a connection
+        that we do not know."""
         self._recent = bytearray()
         self._gap = False
         self._early = 0
@@ -193,7 +194,7 @@ class Flow:
         if seq != self.next_seq:
             distance = signed(seq - self.next_seq)
             if distance > 0 or distance < -WINDOW:
-                if not self._resume(seq, distance):
+                if not self._resume(seq, distance, len(payload)):
                     return "early-segment"
                 distance = signed(seq - self.next_seq)
         advance = distance + len(payload)
@@ -208,17 +209,21 @@ class Flow:
             return "stale-segment"
         return None
 
-    def acknowledge(self, ack: int) -> None:
+    def acknowledge(self, ack: int, *, sure: bool = True) -> None:
         """Believe that the receiver has everything before a sequence number.
 
         What of that we have not seen went past us, and the sender will not repeat it.
+        Unless we are `sure`, the sender has to say so too, by going on behind it: a
+        receiver could hide from us what it is about to be sent.
         """
         if ack == self.next_seq:  # as nearly always
             self.acked, self.elsewhere = ack, None
             self._recent.clear()
             return
         distance = signed(ack - self.next_seq)
-        if abs(distance) > WINDOW:
+        if self.ended and distance == 1:  # the FIN itself
+            ack, distance = self.next_seq, 0
+        if abs(distance) > WINDOW or (distance > 0 and not sure):
             self.elsewhere = ack
             return
         self.elsewhere = None
@@ -230,13 +235,19 @@ class Flow:
             if surplus > 0:
                 del self._recent[:surplus]
 
-    def _resume(self, seq: int, distance: int) -> bool:
+    def _resume(self, seq: int, distance: int, size: int) -> bool:
         """Find our place again if a segment is early only because we have lost it."""
         elsewhere = self.elsewhere
         if elsewhere is not None and near(seq, elsewhere):
-            self.start(elsewhere)
-            self.acked = elsewhere
-            return signed(seq - elsewhere) <= 0
+            missing = signed(elsewhere - self.next_seq)
+            unknown = abs(missing) > WINDOW
+            if unknown or 0 < missing <= distance + size:
+                if unknown:
+                    self.start(elsewhere)
+                else:
+                    self._lose(elsewhere)
+                self.acked, self.elsewhere = elsewhere, None
+                return signed(seq - elsewhere) <= 0
         if not 0 < distance <= WINDOW:
             return False
         later = signed(seq - self._early)

@@ -14,7 +14,9 @@ has acknowledged all of it, since either segment may have been one that never ar
 Whose acknowledgement is believed: that of a packet which came in on another interface
 than the flow's own segments, and not, where those come from outside, from outside. Who
 sends a flow can then not acknowledge it himself. Outside anybody can forge what a
-receiver there says, but he gains only if a machine inside is his as well.
+receiver there says, but he gains only if a machine inside is his as well; and who
+receives there could acknowledge an answer before it is sent, to keep us from reading
+it, so of him nothing is believed that the sender's own segments do not bear out.
 """
 
 from typing import Final
@@ -107,7 +109,7 @@ class Streams:
             self.lost.pop(key)
             self.flows.put(key, flow, now.mono)
         if believed and not flow.dead:
-            flow.acknowledge(ack)
+            flow.acknowledge(ack, sure=indev not in outside)
             if flow.ended and flow.over:
                 self._forget(key)
 
