@@ -123,10 +123,11 @@ def tcp(
     sport: int = 40_000,
     dport: int = 5060,
     indev: int = -1,
+    ack: int = 0,
 ) -> Packet:
     """Make a TCP packet as the queue delivers it."""
     dst = dst or (ROUTER6 if ":" in src else ROUTER)
-    head = pack(">HHIIBBHHH", sport, dport, seq, 0, 5 << 4, flags, 65_535, 0, 0)
+    head = pack(">HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, 65_535, 0, 0)
     data = ip(head + payload, 6, src, dst)
     return Packet(data, length=len(data), indev=indev)
 

@@ -98,6 +98,7 @@ class Engine:
                 settings.sip_ports,
                 enforcing=not settings.monitor,
                 refuse_full=settings.policy.state_full is Verdict.DROP,
+                outside=self.outside_interfaces,
             )
         except Malformed as error:
             taken = Taken(malformed=error.reason)
