@@ -116,6 +116,7 @@ class Agent:
         return [json.loads(line) for line in data.splitlines()]
 
     def close(self) -> None:
+        self.daemon._verdicts.close()
         os.close(self.reader)
         os.close(self.writer)
 

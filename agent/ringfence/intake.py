@@ -8,13 +8,14 @@ flow was refused, the engine says by `Flow.dead`.
 from typing import Final, NamedTuple
 
 from ringfence.decode import Decoder
-from ringfence.decode.stream import Flow, Streams
+from ringfence.decode.stream import WINDOW, Flow, Streams
 from ringfence.errors import Malformed
 from ringfence.packet import Datagram, Instant, Packet, Segment
 from ringfence.sip.framing import next_message
 from ringfence.sip.message import Message, looks_like_sip
 
 _SYN: Final = 0x02
+_ACK: Final = 0x10
 
 
 class Taken(NamedTuple):
@@ -67,6 +68,26 @@ class Intake:
         if isinstance(unit, Datagram):
             return _datagram(unit, ports)
         return self._segment(unit, now, ports, enforcing, refuse_full)
+
+    def next_back(self, segment: Segment, now: Instant) -> int | None:
+        """Return the sequence number at which a segment's receiver would go on.
+
+        That is behind all that it has sent to our knowledge, even if the sender of
+        the segment has yet to see it. None while it is in the middle of a message,
+        and for a segment that belongs to no connection.
+        """
+        if segment.flags & (_SYN | _ACK) != _ACK or segment.cut:
+            return None
+        src, dst, sport, dport = segment[:4]
+        flow = self.streams.find(
+            Segment(dst, src, dport, sport, b"", False, 0, 0, 0), now
+        )
+        if flow is None:
+            return segment.ack
+        if flow.data or flow.skip or flow.ahead or flow.dead:
+            return None
+        unseen = (flow.next_seq - segment.ack) % (1 << 32)
+        return flow.next_seq if unseen <= WINDOW else segment.ack
 
     def _segment(
         self,

@@ -1,0 +1,100 @@
+"""Refused calls: which of them may be answered, and whose ACK is for us alone.
+
+Between the engine, which rules on messages, and whoever sends the answer. Knows what
+makes an answer a reflection; it must not know how one is sent.
+"""
+
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from ringfence.decision import Decision, Ruling, Verdict
+from ringfence.facts import Facts
+from ringfence.packet import Datagram
+from ringfence.sip.answer import UNANSWERED
+from ringfence.state import BoundedTable
+
+TIMER_H: Final = 32.0
+"""Seconds in which the ACK of a refused INVITE may come (RFC 3261 section 17.2.1)."""
+
+MAX_REFUSED: Final = 1_024
+"""Refused calls remembered; all come from our own side, at most 50 a second are
+answered, and a site with fifty phones makes a few a minute."""
+
+ABSORBED: Final = Ruling(Verdict.DROP, None, "acknowledges a refusal", "builtin")
+"""On an ACK that the next server has nothing for: it never saw the INVITE."""
+
+_Key = tuple[bytes, bytes, str, str | None, str]
+
+
+class Refusals:
+    """INVITEs from inside that were refused, until their ACK can no longer come."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._refused: BoundedTable[_Key, bool] = BoundedTable(MAX_REFUSED, TIMER_H)
+        self.absorbed = 0
+        """ACKs that went no further."""
+
+    def ruled(self, facts: Facts, ruling: Ruling, mono: float) -> None:
+        """Remember a refused INVITE; forget it when the same one passes after all."""
+        if facts.message.method != "INVITE" or facts.side != "inside":
+            return
+        if ruling.verdict is Verdict.REJECT:
+            self._refused.put(_key(facts), True, mono)
+        elif len(self._refused):
+            self._refused.pop(_key(facts))
+
+    def absorbs(self, facts: Facts, mono: float) -> bool:
+        """Tell whether a message is the ACK of a refused INVITE, and count it.
+
+        Over TCP it never is: there it comes on the refused flow, which is dead, or
+        on a new one, which the loss of a segment would kill.
+        """
+        if facts.message.method != "ACK" or not len(self._refused):
+            return False
+        if not isinstance(facts.packet, Datagram):
+            return False
+        if not self._refused.get(_key(facts), mono):
+            return False
+        self.absorbed += 1
+        return True
+
+
+class Refused(NamedTuple):
+    """A request that is to be answered."""
+
+    facts: Facts
+    ruling: Ruling
+
+
+def to_answer(
+    decision: Decision, indev: int, strangers: Collection[int]
+) -> list[Refused]:
+    """Return the requests of a packet that may be answered, in order.
+
+    `indev` is the interface that it came in on, `strangers` those that face the
+    outside. An answer goes only to what this machine sent itself, and to what came in
+    on an interface known to face nobody else: anywhere else the sender's address may
+    be a victim's.
+    """
+    ours = indev == 0 or (indev > 0 and bool(strangers) and indev not in strangers)
+    if not ours or decision.verdict is not Verdict.REJECT:
+        return []
+    found: list[Refused] = []
+    for finding in decision.findings:
+        facts = finding.facts
+        assert isinstance(facts, Facts)  # noqa: S101 - tells the type checker
+        if (
+            finding.ruling.verdict is Verdict.REJECT
+            and facts.side == "inside"
+            and facts.message.method is not None
+            and facts.message.method not in UNANSWERED
+        ):
+            found.append(Refused(facts, finding.ruling))
+    return found
+
+
+def _key(facts: Facts) -> _Key:
+    """Tell one INVITE from another; its ACK has all of this (section 17.1.1.3)."""
+    message, packet = facts.message, facts.packet
+    return packet.src, packet.dst, message.branch, message.call_id, message.cseq[0]
