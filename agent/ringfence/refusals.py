@@ -69,18 +69,18 @@ class Refused(NamedTuple):
 
 def to_answer(
     decision: Decision, indev: int, strangers: Collection[int]
-) -> list[Refused]:
-    """Return the requests of a packet that may be answered, in order.
+) -> Refused | None:
+    """Return the request of a packet that may be answered.
 
     `indev` is the interface that it came in on, `strangers` those that face the
     outside. An answer goes only to what this machine sent itself, and to what came in
     on an interface known to face nobody else: anywhere else the sender's address may
-    be a victim's.
+    be a victim's. Of several requests in a segment it is the first: its answer ends
+    the connection.
     """
     ours = indev == 0 or (indev > 0 and bool(strangers) and indev not in strangers)
     if not ours or decision.verdict is not Verdict.REJECT:
-        return []
-    found: list[Refused] = []
+        return None
     for finding in decision.findings:
         facts = finding.facts
         assert isinstance(facts, Facts)  # noqa: S101 - tells the type checker
@@ -90,8 +90,8 @@ def to_answer(
             and facts.message.method is not None
             and facts.message.method not in UNANSWERED
         ):
-            found.append(Refused(facts, finding.ruling))
-    return found
+            return Refused(facts, finding.ruling)
+    return None
 
 
 def _key(facts: Facts) -> _Key:

@@ -21,7 +21,7 @@ _KERNEL: Final = {
     "banned": "from banned sources, dropped",
     "bans": "told the kernel to ban somebody",
     "foreign": "REGISTER from abroad, dropped without the agent",
-    "answers": "sent to callers inside who were refused",
+    "answers": "sent by the agent to end refused calls",
     "sampled": "of those, shown to the agent for the log",
     "unsampled": "of those, dropped since no agent listened",
     "foreign_tls": "from abroad to the TLS ports, dropped",

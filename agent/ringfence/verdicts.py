@@ -120,12 +120,13 @@ class Verdicts:
             return
         if decision.reason == "refused-flow":
             answering.reset(data, indev, now)
-        for refused in to_answer(decision, indev, engine.outside_interfaces):
-            unit = refused.facts.packet
-            back = None
-            if isinstance(unit, Segment):
-                back = engine.intake.next_back(unit, now)
-            answering.refuse(refused, data, indev, status, now, next_back=back)
+        refused = to_answer(decision, indev, engine.outside_interfaces)
+        if refused is None:
+            return
+        unit, back = refused.facts.packet, None
+        if isinstance(unit, Segment):
+            back = engine.intake.next_back(unit, now)
+        answering.refuse(refused, data, indev, status, now, next_back=back)
 
     def _ban(self, decision: Decision, whom: Whom, now: Instant) -> int:
         """Return the bits that make the kernel ban, and note what goes with it."""

@@ -8,11 +8,22 @@ or stays on this machine, whatever the request's source address is.
 
 import os
 import socket
-from struct import Struct, pack, unpack
-from typing import Final, NamedTuple
+from struct import pack
+from typing import Final
 
 from ringfence.errors import KernelError
 from ringfence.facts.network import format_address
+from ringfence.netfilter.crafting import (
+    ACK,
+    FIN,
+    PSH,
+    RST,
+    carries,
+    datagram,
+    segment_bytes,
+    stamps_for,
+    tcp_header,
+)
 from ringfence.netfilter.marks import ANSWER, RESET
 from ringfence.netfilter.nft import Plan
 from ringfence.packet import Datagram, Instant, Segment
@@ -42,9 +53,8 @@ _NOWHERE: Final = {socket.AF_INET: "192.0.0.8", socket.AF_INET6: "100::"}
 """Dummy and discard addresses (RFC 7600, RFC 6666). A raw socket bound to one gets no
 packet: without that the kernel would copy each that comes in to us."""
 
-_FIN, _RST, _PSH, _ACK = 0x01, 0x04, 0x08, 0x10
-_TCP: Final = Struct(">HHIIBB").unpack_from
-_WINDOW: Final = 65_535
+_LOOPBACK: Final = 1
+"""Index of the interface `lo` in every network namespace (LOOPBACK_IFINDEX)."""
 
 
 class Answering:
@@ -123,7 +133,7 @@ class Answering:
         if not self.admits(now):
             return
         packet, message = refused.facts.packet, refused.facts.message
-        if not _carries(data, packet):
+        if not carries(data, packet):
             self.held += 1  # in a tunnel: its ends are nobody we could send to
             return
         source = Source(format_address(packet.src), packet.sport)
@@ -132,7 +142,7 @@ class Answering:
             self.held += 1
             return
         if isinstance(packet, Datagram):
-            answer = _udp(packet, response.port, response.text)
+            answer = datagram(packet, response.port, response.text)
             sent = self._send(packet.dst, packet.src, answer, indev, socket.IPPROTO_UDP)
         else:
             if next_back is None:
@@ -150,12 +160,12 @@ class Answering:
         What he sent, the ACK of the refusal above all, goes no further; without a
         reset he would repeat it for minutes (RFC 9293 section 3.10.7.1).
         """
-        found = _tcp_header(data)
-        if found is None or not found.flags & _ACK:
+        found = tcp_header(data)
+        if found is None or not found.flags & ACK:
             return
         if self._closed.get(found.ends, now.mono) and self.admits(now):
             src, dst, sport, dport = found.ends
-            text = _tcp(dst, src, dport, sport, found.ack, 0, _RST)
+            text = segment_bytes((dst, src, dport, sport), found.ack, 0, RST)
             self._send(dst, src, text, indev, socket.IPPROTO_TCP)
 
     def _close(
@@ -163,15 +173,18 @@ class Answering:
     ) -> bool:
         """Send answer and end of stream to the client, a reset to the server."""
         src, dst, sport, dport = segment[:4]
-        end = segment.seq + len(segment.payload) + (segment.flags & _FIN)
-        answer = _tcp(
-            *(dst, src, dport, sport, seq, end, _FIN | _PSH | _ACK),
+        end = segment.seq + len(segment.payload) + (segment.flags & FIN)
+        answer = segment_bytes(
+            (dst, src, dport, sport),
+            seq,
+            end,
+            FIN | PSH | ACK,
             text,
-            stamps=_stamps(data),
+            stamps=stamps_for(data),
         )
         if not self._send(dst, src, answer, indev, socket.IPPROTO_TCP):
             return False
-        end_there = _tcp(src, dst, sport, dport, segment.seq, 0, _RST)
+        end_there = segment_bytes((src, dst, sport, dport), segment.seq, 0, RST)
         self._send(src, dst, end_there, -1, socket.IPPROTO_TCP)
         return True
 
@@ -185,18 +198,23 @@ class Answering:
         """
         made = self._sockets.get((len(src), protocol))
         literal = format_address(dst)
-        if made is None or (indev == 0 and not _is_ours(literal, len(dst))):
+        if made is None:
             return False
+        bound = max(indev, 0)
         if len(src) == 4:
+            if indev == 0:
+                bound = _LOOPBACK  # which takes it to be ours, or loses it
             to: tuple[str, int] | tuple[str, int, int, int] = (literal, 0)
             info = (socket.IPPROTO_IP, _IP_PKTINFO, pack("=i4s4s", 0, src, bytes(4)))
         else:
-            link = max(indev, 0) if dst[:2] == b"\xfe\x80" else 0
+            if indev == 0 and not _is_ours(literal):
+                return False
+            link = bound if dst[:2] == b"\xfe\x80" else 0
             to = (literal, 0, 0, link)
             info = (socket.IPPROTO_IPV6, _IPV6_PKTINFO, pack("=16si", src, link))
         try:
             made.setsockopt(socket.SOL_SOCKET, _SO_MARK, self._marks[indev < 0])
-            made.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, max(indev, 0))
+            made.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, bound)
             made.sendmsg([text], [info], socket.MSG_DONTWAIT, to)
         except OSError:
             return False
@@ -219,112 +237,20 @@ def _raw(family: int, protocol: int) -> socket.socket:
     return made
 
 
-def _is_ours(literal: str, octets: int) -> bool:
-    """Tell whether this machine has an address: only then can it be bound."""
-    family = socket.AF_INET if octets == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+def _is_ours(literal: str) -> bool:
+    """Tell whether this machine has an IPv6 address.
+
+    Only then is it itself what the kernel would call it from (RFC 6724 section 5,
+    rule 1). A socket bound to the loopback interface finds no route to it.
+    """
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((literal, 0))
+            probe.connect((literal, 9))
         except OSError:
             return False
-    return True
+        return bool(probe.getsockname()[0] == literal)
 
 
 def _why(refused: Refused) -> str:
     """Name the rule; the number dialled is nobody's business on the way back."""
     return f"refused by {refused.ruling.rule or refused.ruling.source}"
-
-
-def _carries(data: bytes, packet: Datagram | Segment) -> bool:
-    """Tell whether the outermost header of `data` has a packet's own addresses."""
-    ends = packet.src + packet.dst
-    return data[12:20] == ends if len(ends) == 8 else data[8:40] == ends
-
-
-def _checksum(src: bytes, dst: bytes, protocol: int, text: bytes) -> int:
-    """RFC 1071, over the pseudo-header too (RFC 768, RFC 9293, RFC 8200 section 8.1).
-
-    The pseudo-headers of both families have the same sum.
-    """
-    whole = src + dst + pack(">II", len(text), protocol) + text
-    if len(whole) % 2:
-        whole += b"\0"
-    total: int = sum(unpack(f">{len(whole) // 2}H", whole))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
-
-
-def _udp(request: Datagram, port: int, payload: bytes) -> bytes:
-    """Write a datagram from where a request went to, to a port of its sender."""
-    size = 8 + len(payload)
-    text = pack(">HHHH", request.dport, port, size, 0) + payload
-    # RFC 768: a sum of zero is sent as all ones, zero says that there is none.
-    found = _checksum(request.dst, request.src, socket.IPPROTO_UDP, text) or 0xFFFF
-    return text[:6] + found.to_bytes(2) + payload
-
-
-def _tcp(
-    src: bytes,
-    dst: bytes,
-    sport: int,
-    dport: int,
-    seq: int,
-    ack: int,
-    flags: int,
-    payload: bytes = b"",
-    *,
-    stamps: bytes = b"",
-) -> bytes:
-    """Write a segment."""
-    options = b"\x01\x01\x08\x0a" + stamps if stamps else b""
-    ends = pack(">HHII", sport, dport, seq % (1 << 32), ack % (1 << 32))
-    offset = 5 + len(options) // 4
-    head = ends + pack(">BBHHH", offset << 4, flags, _WINDOW, 0, 0) + options
-    found = _checksum(src, dst, socket.IPPROTO_TCP, head + payload)
-    return head[:16] + found.to_bytes(2) + head[18:] + payload
-
-
-class _Header(NamedTuple):
-    """What a reset and an answer need of a segment as it came."""
-
-    ends: tuple[bytes, bytes, int, int]
-    ack: int
-    flags: int
-    options: bytes
-
-
-def _tcp_header(data: bytes) -> _Header | None:
-    """Read a TCP header right behind an IP header; None where there is none."""
-    if data[0] >> 4 == 4:
-        start, protocol = (data[0] & 15) << 2, data[9]
-        src, dst = data[12:16], data[16:20]
-    else:
-        start, protocol = 40, data[6]
-        src, dst = data[8:24], data[24:40]
-    if protocol != socket.IPPROTO_TCP or len(data) < start + 20:
-        return None
-    sport, dport, _, ack, offset, flags = _TCP(data, start)
-    options = data[start + 20 : start + (offset >> 4 << 2)]
-    return _Header((src, dst, sport, dport), ack, flags, options)
-
-
-def _stamps(data: bytes) -> bytes:
-    """Return the two timestamps that answer a segment's, b"" when it has none.
-
-    RFC 7323 section 3.2: where they are in use, a segment without them is dropped.
-    The server's own clock is not known; the sender has seen the value it repeats, and
-    takes that once more.
-    """
-    header = _tcp_header(data)
-    options = b"" if header is None else header.options
-    at = 0
-    while at < len(options) and options[at]:
-        if options[at] == 1:
-            at += 1
-            continue
-        size = options[at + 1] if at + 1 < len(options) else 0
-        if options[at] == 8 and size == 10 and at + 10 <= len(options):
-            return options[at + 6 : at + 10] + options[at + 2 : at + 6]
-        at += max(size, 2)
-    return b""
