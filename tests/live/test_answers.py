@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from builders import NOW, engine, invite, udp
 from lab import peers
 from lab.addresses import (
     LAN,
@@ -19,6 +20,7 @@ from lab.addresses import (
     PHONE_INSIDE,
     PHONE_INSIDE6,
     PHONE_JP,
+    PHONE_JP6,
     SIP_PORT,
     TRUNK,
     TRUNK6,
@@ -29,6 +31,8 @@ from lab.agent import Agent, Config, command
 from lab.messages import request
 from lab.namespaces import Namespace
 from lab.network import Lab
+from ringfence.netfilter.answering import BURST, RATE, Answering
+from ringfence.refusals import to_answer
 from ringfence.sip.message import Message
 
 pytestmark = pytest.mark.netns
@@ -320,3 +324,52 @@ def test_without_the_capability_calls_are_dropped_in_silence(lab: Lab) -> None:
     assert (counters["rejected"], counters["answered"]) == (1, 0)
     assert lab.inside_wire.find(sent=False, start=b"SIP/2.0 ") == []
     assert lab.outside_wire.find(sent=False, has=DIALS) == []
+
+
+def test_a_loop_gets_only_so_many_answers(lab: Lab) -> None:
+    call = CALLS["forwarded-v4"]
+    caller = lab.udp(lab.inside, call.caller, SIP_PORT)
+    most = 3 * int(BURST)
+    with Agent(lab) as agent:
+        began = time.monotonic()
+        for number in range(most):
+            caller.sendto(dial(call, call_id=f"{number}"), (call.server, SIP_PORT))
+        sent_all = request("OPTIONS", *call[:2], call_id="last")
+        caller.sendto(sent_all, (call.server, SIP_PORT))
+        assert lab.outside_wire.wait(sent=False, has=b"Call-ID: last")
+        seconds = time.monotonic() - began
+        counters = agent.stop()
+    assert counters["rejected"] == most
+    assert BURST <= counters["answered"] <= BURST + RATE * seconds + 1
+    assert counters["answered"] + counters["answers_held"] == most
+    assert counters["answers_failed"] == 0
+
+
+@pytest.mark.parametrize("nonlocal_bind", [0, 1])
+@pytest.mark.parametrize(
+    ("stranger", "ours", "server"),
+    [(PHONE_JP, PHONE_INSIDE, TRUNK), (PHONE_JP6, PHONE_INSIDE6, TRUNK6)],
+    ids=["v4", "v6"],
+)
+def test_what_this_machine_sent_is_answered_on_this_machine(
+    lab: Lab, stranger: str, ours: str, server: str, nonlocal_bind: int
+) -> None:
+    """Whatever source address one of its own programs takes."""
+    family = "ipv6" if ":" in ours else "ipv4"
+    lab.inside.write_sysctl(f"{family}/ip_nonlocal_bind", nonlocal_bind)
+    phone = lab.udp(lab.inside, ours, SIP_PORT)  # a second address of the interface
+    judge = engine()
+    with lab.inside.entered():
+        answering = Answering()
+        for caller in (stranger, ours):
+            packet = udp(invite(FRAUD), caller, server, indev=0)
+            refused = to_answer(judge.inspect(packet, NOW), 0, ())
+            assert refused is not None
+            answering.refuse(refused, packet.data, 0, 403, NOW, next_back=None)
+    answering.close()
+
+    assert Message(phone.recv(65_535)).status == 403
+    lab.settle()
+    for wire in (lab.inside_wire, lab.outside_wire):
+        assert wire.find(sent=True, start=b"SIP/2.0 403") == []
+        assert wire.find(sent=False, start=b"SIP/2.0 403") == []
