@@ -67,19 +67,25 @@ class Refused(NamedTuple):
     ruling: Ruling
 
 
+def reachable(indev: int, strangers: Collection[int]) -> bool:
+    """Tell whether something may be sent back to where a packet came from.
+
+    `indev` is the interface that it came in on, `strangers` those that face the
+    outside. Only what this machine sent itself is sound, and what came in on an
+    interface known to face nobody else: anywhere else the sender's address may be a
+    victim's.
+    """
+    return indev == 0 or (indev > 0 and bool(strangers) and indev not in strangers)
+
+
 def to_answer(
     decision: Decision, indev: int, strangers: Collection[int]
 ) -> Refused | None:
     """Return the request of a packet that may be answered.
 
-    `indev` is the interface that it came in on, `strangers` those that face the
-    outside. An answer goes only to what this machine sent itself, and to what came in
-    on an interface known to face nobody else: anywhere else the sender's address may
-    be a victim's. Of several requests in a segment it is the first: its answer ends
-    the connection.
+    Of several requests in a segment it is the first: its answer ends the connection.
     """
-    ours = indev == 0 or (indev > 0 and bool(strangers) and indev not in strangers)
-    if not ours or decision.verdict is not Verdict.REJECT:
+    if decision.verdict is not Verdict.REJECT or not reachable(indev, strangers):
         return None
     for finding in decision.findings:
         facts = finding.facts

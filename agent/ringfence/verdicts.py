@@ -19,7 +19,7 @@ from ringfence.netfilter.marks import BANS, VERDICTS
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet, Segment
-from ringfence.refusals import ABSORBED, to_answer
+from ringfence.refusals import ABSORBED, reachable, to_answer
 
 
 class Verdicts:
@@ -116,11 +116,12 @@ class Verdicts:
         """Let a refused caller inside know; nobody else ever hears of us."""
         engine = self.engine
         status = engine.settings.policy.reject_status
-        if not status:
+        strangers = engine.outside_interfaces
+        if not status or not reachable(indev, strangers):
             return
         if decision.reason == "refused-flow":
             answering.reset(data, indev, now)
-        refused = to_answer(decision, indev, engine.outside_interfaces)
+        refused = to_answer(decision, indev, strangers)
         if refused is None:
             return
         unit, back = refused.facts.packet, None

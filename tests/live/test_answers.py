@@ -276,6 +276,24 @@ def test_a_sender_inside_with_a_stranger_s_address_hears_nothing(lab: Lab) -> No
     assert lab.outside_wire.find(sent=False, start=b"SIP/2.0 ") == []
 
 
+def test_link_local_addresses(lab: Lab) -> None:
+    phone, router = "fe80::20", "fe80::1"
+    lab.inside.ip(f"address add {phone}/64 dev wire nodad")
+    lab.router.ip(f"address add {router}/64 dev lan nodad")
+    with lab.inside.entered():
+        link = socket.if_nametoindex("wire")
+        caller = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    with caller, Agent(lab) as agent:
+        caller.settimeout(5)
+        caller.bind((phone, SIP_PORT, 0, link))
+        text = request("INVITE", phone, router, number=FRAUD)
+        caller.sendto(text, (router, SIP_PORT, 0, link))
+        heard, came_from = caller.recvfrom(65_535)
+        assert Message(heard).status == 403
+        assert came_from[:2] == (router, SIP_PORT)
+        assert agent.stop()["answered"] == 1
+
+
 @pytest.mark.parametrize("status", [0, 603])
 def test_the_status_is_the_operator_s_choice(lab: Lab, status: int) -> None:
     call = CALLS["forwarded-v4"]
