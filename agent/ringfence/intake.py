@@ -8,7 +8,7 @@ flow was refused, the engine says by `Flow.dead`.
 from typing import Final, NamedTuple
 
 from ringfence.decode import Decoder
-from ringfence.decode.stream import WINDOW, Flow, Streams
+from ringfence.decode.stream import Flow, Streams
 from ringfence.errors import Malformed
 from ringfence.packet import Datagram, Instant, Packet, Segment
 from ringfence.sip.framing import next_message
@@ -16,6 +16,10 @@ from ringfence.sip.message import Message, looks_like_sip
 
 _SYN: Final = 0x02
 _ACK: Final = 0x10
+
+MAX_UNSEEN: Final = 65_535
+"""Bytes on their way to a caller who is answered: a window without scaling. More means
+that we have missed a part of the connection."""
 
 
 class Taken(NamedTuple):
@@ -79,15 +83,13 @@ class Intake:
         if segment.flags & (_SYN | _ACK) != _ACK or segment.cut:
             return None
         src, dst, sport, dport = segment[:4]
-        flow = self.streams.find(
-            Segment(dst, src, dport, sport, b"", False, 0, 0, 0), now
-        )
+        flow = self.streams.flows.get((dst, src, dport, sport), now.mono)
         if flow is None:
             return segment.ack
         if flow.data or flow.skip or flow.ahead or flow.dead:
             return None
         unseen = (flow.next_seq - segment.ack) % (1 << 32)
-        return flow.next_seq if unseen <= WINDOW else segment.ack
+        return flow.next_seq if unseen <= MAX_UNSEEN else segment.ack
 
     def _segment(
         self,

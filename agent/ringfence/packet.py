@@ -60,7 +60,7 @@ class Segment(NamedTuple):
     cut: bool
     seq: int
     """Sequence number of the first payload byte (of the SYN itself when SYN is set)."""
-    ack: int
-    """Sequence number that the sender expects next; means nothing without ACK."""
     flags: int
-    """The flags byte: FIN 1, SYN 2, RST 4, PSH 8, ACK 16."""
+    """The flags byte: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32."""
+    ack: int = 0
+    """With ACK, the number of the byte that its sender expects next from the other."""

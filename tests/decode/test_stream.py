@@ -35,7 +35,7 @@ def segment(
     cut: bool = False,
 ) -> Segment:
     src, dst = b"\xc6\x33\x64\x07", b"\xcb\x00\x71\x0a"
-    return Segment(src, dst, sport, 5060, payload, cut, seq % MOD, 0, flags)
+    return Segment(src, dst, sport, 5060, payload, cut, seq % MOD, flags)
 
 
 class Line:

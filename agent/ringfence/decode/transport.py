@@ -55,4 +55,4 @@ def tcp(
     if header > there:
         raise Malformed("tcp.short")
     payload = data[start + header : end]
-    return Segment(src, dst, sport, dport, payload, cut, seq, ack, flags)
+    return Segment(src, dst, sport, dport, payload, cut, seq, flags, ack)
