@@ -27,7 +27,14 @@ from ringfence.decision import Decision, Verdict
 from ringfence.engine import Engine
 from ringfence.facts import Facts
 from ringfence.packet import Instant, Packet, Segment
-from ringfence.refusals import ABSORBED, MAX_REFUSED, TIMER_H, Refused, to_answer
+from ringfence.refusals import (
+    ABSORBED,
+    MAX_REFUSED,
+    TIMER_H,
+    Refused,
+    next_back,
+    to_answer,
+)
 
 LAN, WAN, TUNNEL = 2, 3, 4
 STRANGERS = frozenset({WAN, TUNNEL})
@@ -224,12 +231,13 @@ def test_the_table_is_bounded() -> None:
     assert made.inspect(udp(ack(first), indev=LAN), NOW).verdict is Verdict.ACCEPT
 
 
-def next_back(made: Engine, packet: Packet) -> int | None:
+def going_on(made: Engine, packet: Packet) -> int | None:
     decision = made.inspect(packet, NOW)
     facts = decision.findings[-1].facts
     assert isinstance(facts, Facts)
     assert isinstance(facts.packet, Segment)
-    return made.intake.next_back(facts.packet._replace(ack=5_000), NOW)
+    segment = facts.packet._replace(ack=5_000)
+    return next_back(made.intake.streams, segment, NOW.mono)
 
 
 def server_says(payload: bytes, seq: int, flags: int = ACK | PSH) -> Packet:
@@ -255,12 +263,12 @@ def test_where_the_server_would_go_on(
     made = facing()
     for payload, seq in said:
         made.inspect(server_says(payload, seq), NOW)
-    assert next_back(made, tcp(invite(LISTED), indev=LAN)) == expected
+    assert going_on(made, tcp(invite(LISTED), indev=LAN)) == expected
 
 
 def test_where_no_connection_is_there_is_no_going_on() -> None:
     for flags in (PSH, ACK | PSH | 0x02):
         made = facing()
-        assert next_back(made, tcp(invite(LISTED), flags=flags, indev=LAN)) is None
+        assert going_on(made, tcp(invite(LISTED), flags=flags, indev=LAN)) is None
     fine = tcp(invite(LISTED), flags=ACK | FIN, indev=LAN)
-    assert next_back(facing(), fine) == 5_000
+    assert going_on(facing(), fine) == 5_000

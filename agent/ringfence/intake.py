@@ -15,11 +15,6 @@ from ringfence.sip.framing import next_message
 from ringfence.sip.message import Message, looks_like_sip
 
 _SYN: Final = 0x02
-_ACK: Final = 0x10
-
-MAX_UNSEEN: Final = 65_535
-"""Bytes on their way to a caller who is answered: a window without scaling. More means
-that we have missed a part of the connection."""
 
 
 class Taken(NamedTuple):
@@ -72,24 +67,6 @@ class Intake:
         if isinstance(unit, Datagram):
             return _datagram(unit, ports)
         return self._segment(unit, now, ports, enforcing, refuse_full)
-
-    def next_back(self, segment: Segment, now: Instant) -> int | None:
-        """Return the sequence number at which a segment's receiver would go on.
-
-        That is behind all that it has sent to our knowledge, even if the sender of
-        the segment has yet to see it. None while it is in the middle of a message,
-        and for a segment that belongs to no connection.
-        """
-        if segment.flags & (_SYN | _ACK) != _ACK or segment.cut:
-            return None
-        src, dst, sport, dport = segment[:4]
-        flow = self.streams.flows.get((dst, src, dport, sport), now.mono)
-        if flow is None:
-            return segment.ack
-        if flow.data or flow.skip or flow.ahead or flow.dead:
-            return None
-        unseen = (flow.next_seq - segment.ack) % (1 << 32)
-        return flow.next_seq if unseen <= MAX_UNSEEN else segment.ack
 
     def _segment(
         self,

@@ -1,15 +1,17 @@
 """Refused calls: which of them may be answered, and whose ACK is for us alone.
 
 Between the engine, which rules on messages, and whoever sends the answer. Knows what
-makes an answer a reflection; it must not know how one is sent.
+makes an answer a reflection, and where in a connection it belongs; it must not know
+how one is sent.
 """
 
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from ringfence.decision import Decision, Ruling, Verdict
+from ringfence.decode.stream import Streams
 from ringfence.facts import Facts
-from ringfence.packet import Datagram
+from ringfence.packet import Datagram, Segment
 from ringfence.sip.answer import UNANSWERED
 from ringfence.state import BoundedTable
 
@@ -19,6 +21,12 @@ TIMER_H: Final = 32.0
 MAX_REFUSED: Final = 1_024
 """Refused calls remembered; all come from our own side, at most 50 a second are
 answered, and a site with fifty phones makes a few a minute."""
+
+MAX_UNSEEN: Final = 65_535
+"""Bytes on their way to a caller who is answered: a window without scaling. More means
+that we have missed a part of the connection."""
+
+_SYN, _ACK = 0x02, 0x10
 
 ABSORBED: Final = Ruling(Verdict.DROP, None, "acknowledges a refusal", "builtin")
 """On an ACK that the next server has nothing for: it never saw the INVITE."""
@@ -98,6 +106,25 @@ def to_answer(
         ):
             return Refused(facts, finding.ruling)
     return None
+
+
+def next_back(streams: Streams, segment: Segment, mono: float) -> int | None:
+    """Return the sequence number at which a segment's receiver would go on.
+
+    That is behind all that it has sent to our knowledge, even if the sender of the
+    segment has yet to see it. None while it is in the middle of a message, and for a
+    segment that belongs to no connection.
+    """
+    if segment.flags & (_SYN | _ACK) != _ACK or segment.cut:
+        return None
+    src, dst, sport, dport = segment[:4]
+    flow = streams.flows.get((dst, src, dport, sport), mono)
+    if flow is None:
+        return segment.ack
+    if flow.data or flow.skip or flow.ahead or flow.dead:
+        return None
+    unseen = (flow.next_seq - segment.ack) % (1 << 32)
+    return flow.next_seq if unseen <= MAX_UNSEEN else segment.ack
 
 
 def _key(facts: Facts) -> _Key:

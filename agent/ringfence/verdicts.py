@@ -19,7 +19,7 @@ from ringfence.netfilter.marks import BANS, VERDICTS
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet, Segment
-from ringfence.refusals import ABSORBED, reachable, to_answer
+from ringfence.refusals import ABSORBED, next_back, reachable, to_answer
 
 
 class Verdicts:
@@ -126,7 +126,7 @@ class Verdicts:
             return
         unit, back = refused.facts.packet, None
         if isinstance(unit, Segment):
-            back = engine.intake.next_back(unit, now)
+            back = next_back(engine.intake.streams, unit, now.mono)
         answering.refuse(refused, data, indev, status, now, next_back=back)
 
     def _ban(self, decision: Decision, whom: Whom, now: Instant) -> int:
