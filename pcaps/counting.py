@@ -244,11 +244,43 @@ def dial_plan_guess() -> Iterator[Case]:
     )
 
 
+def host_sweep() -> Iterator[Case]:
+    """One caller, many hosts."""
+
+    def calls(number: str, *hosts: str, user: str = "200") -> Frames:
+        frames: Frames = []
+        for at, host in enumerate(hosts):
+            fields: Fields = {
+                "Via": f"SIP/2.0/UDP {STRANGER_IN_JAPAN}:5060;branch=z9hG4bKh{at}",
+                "Call-ID": f"host{at}",
+            }
+            request = phone(
+                "INVITE", f"sip:{number}@{host}", STRANGER_IN_JAPAN, fields, user
+            )
+            frames += udp(request, STRANGER_IN_JAPAN, host)
+        return frames
+
+    hosts = [f"203.0.113.{last}" for last in (1, 2, 3, 4)]
+    yield "hit-three-hosts", calls("0014472233445", *hosts)
+    yield "near-miss-two-hosts", calls("0014472233445", *hosts[:2], *hosts[:2])
+    yield "near-miss-calls-at-home", calls("0312345678", *hosts)
+    yield (
+        "near-miss-another-caller-each",
+        talks(
+            *(
+                calls("0014472233445", host, user=f"20{at}")
+                for at, host in enumerate(hosts)
+            )
+        ),
+    )
+
+
 RULES = {
     "dial-plan-guess": dial_plan_guess,
     "distributed-guessing": distributed_guessing,
     "extension-enumeration": extension_enumeration,
     "extension-sweep": extension_sweep,
+    "host-sweep": host_sweep,
     "password-guessing": password_guessing,
     "request-flood": request_flood,
 }

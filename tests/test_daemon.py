@@ -75,8 +75,8 @@ class Queued:
 class FullQueue:
     """What a reload tells the queue."""
 
-    def fail_open(self, on: bool) -> None:
-        self.open = on
+    def configure(self, length: int, *, fail_open: bool) -> None:
+        self.told = length, fail_open
 
 
 class Agent:

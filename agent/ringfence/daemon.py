@@ -296,7 +296,9 @@ class Daemon:
             self._config = done.config
             self._log.limit(done.config.log_max_per_second)
             self._verdicts.full_numbers = done.config.log_full_numbers
-            self._queue.fail_open(fails_open(done.config))
+            self._queue.configure(
+                done.config.kernel_queue_length, fail_open=fails_open(done.config)
+            )
             self._verdicts.open_answering(_now())
         self._find_wan()
         if tuple(self._wan) != done.plan.wan:

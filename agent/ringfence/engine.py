@@ -178,6 +178,8 @@ class Engine:
         """Judge one message, and let it leave behind what it has to."""
         settings = self.settings
         facts = Facts(settings.world, packet, self.side(packet.src, indev), message)
+        if facts.side == "outside" and message.method is not None:
+            self.signins.weigh(facts, now)
         ruling = None if settings.monitor else self._from_before(facts, now)
         if ruling is None:
             ruling = self.rule_on(facts, now)
@@ -209,9 +211,12 @@ class Engine:
                 return signins.tried(facts, ruling, rules, now, monitor=monitor)
             if facts.source not in settings.world.inside:
                 self.memory.seen_inside(facts.source, now.mono)
+            signins.standing.asked(facts, now.mono)
             return None
-        # Answers from outside say nothing: anybody can write one. In a capture nobody
-        # knows where a packet came in.
+        # Of clients, answers from outside say nothing: anybody can write one. In a
+        # capture nobody knows where a packet came in.
+        if facts.side == "outside":
+            signins.standing.answered(facts, now.mono)
         if not rules.learning or (indev > 0 and facts.side == "outside"):
             return None
         return signins.learnt(facts, rules, now, side=self.side, monitor=monitor)
@@ -266,7 +271,9 @@ class Engine:
                 continue
             count = 0
             if rule.count is not None:
-                if now is None or not self.signins.may_count(facts, now):
+                if now is None or facts.hearsay:
+                    continue
+                if not self.signins.may_count(facts, now):
                     continue
                 memory = self.signins.under(settings.rules)
                 count = memory.requested(rule, facts, now.mono)

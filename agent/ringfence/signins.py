@@ -10,8 +10,9 @@ from typing import Final
 
 from ringfence.decision import Ruling, Verdict
 from ringfence.facts import Facts
-from ringfence.facts.attempts import Sent
-from ringfence.packet import Instant
+from ringfence.facts.attempts import Kind, Sent
+from ringfence.facts.standing import Standing
+from ringfence.packet import Instant, Segment
 from ringfence.rules import Rule, RuleSet
 from ringfence.rules.memory import Memory
 
@@ -25,6 +26,7 @@ class SignIns:
         """Start with nothing remembered."""
         self.memory = Memory()
         """What counting rules remember; outlives a reload as far as rules stay."""
+        self.standing = Standing()
 
     def under(self, rules: RuleSet) -> Memory:
         """Return the memory, in step with the rules that are in force."""
@@ -38,6 +40,10 @@ class SignIns:
             and not self.memory.inside(facts.source, now.mono)
             and not facts.world.allowed(facts.source)
         )
+
+    def weigh(self, facts: Facts, now: Instant) -> None:
+        """Note of a request from outside whether it is hearsay."""
+        facts.hearsay = self.standing.hearsay(facts, now.mono)
 
     def banned(self, facts: Facts, now: Instant) -> Ruling | None:
         """Drop what a banned source sends, as the kernel does.
@@ -108,11 +114,19 @@ class SignIns:
         `side` tells the client's by its address alone, for want of its request.
         """
         memory = self.under(rules)
+        if facts.message.status in (401, 407):
+            self.standing.challenged(facts, now.mono)
         outcome = memory.attempts.answered(facts, now.mono)
         if outcome is None:
             return None
-        known = outcome.side or side(outcome.client, -1)
-        client = facts.about(outcome.client, known, outcome.account)
+        seen = outcome.side or side(outcome.client, -1)
+        client = facts.about(outcome.client, seen, outcome.account)
+        if outcome.kind is Kind.SUCCESS:
+            self.standing.welcome(client.network, now.mono)
+        elif outcome.side is None or isinstance(facts.packet, Segment):
+            client.hearsay = self.standing.told_over(facts, client.network, now.mono)
+        else:
+            client.hearsay = outcome.hearsay
         if memory.bans.left(client.network, now.mono):
             return None
         if not self.may_count(client, now):
@@ -139,8 +153,11 @@ class SignIns:
     def with_ban(
         self, ruling: Ruling, rule: Rule, facts: Facts, now: Instant
     ) -> Ruling:
-        """Let a ban begin with a ruling, unless monitoring holds it back."""
-        if rule.ban is None or ruling.would is not None:
+        """Let a ban begin with a ruling, unless monitoring holds it back.
+
+        Hearsay bans nobody: else whoever forges an address could have it banned.
+        """
+        if rule.ban is None or ruling.would is not None or facts.hearsay:
             return ruling
         ban_s = self.memory.bans.ban(facts.network, rule.ban, now.mono)
         return ruling._replace(ban_s=ban_s)
@@ -150,6 +167,7 @@ class SignIns:
         for outcome in self.memory.attempts.late(now.mono):
             side = outcome.side or "outside"
             client = facts.about(outcome.client, side, outcome.account)
+            client.hearsay = outcome.hearsay
             if self.may_count(client, now):
                 self.under(rules).note(outcome, client, now.mono)
 

@@ -19,6 +19,7 @@ ORDER = [
     "blocked-destination",
     "distributed-guessing",
     "extension-enumeration",
+    "host-sweep",
     "password-guessing",
     "extension-sweep",
     "request-flood",

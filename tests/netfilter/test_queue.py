@@ -24,7 +24,7 @@ LARGEST = 65_531 - 28
 
 @pytest.mark.parametrize("fail_open", [True, False])
 def test_config_message(fail_open: bool) -> None:
-    message = config_message(0x1234, fail_open=fail_open)
+    message = config_message(0x1234, 0x10000, fail_open=fail_open)
     size, kind, flags, _, _ = struct.unpack_from("=IHHII", message)
     assert size == len(message)
     assert kind == 0x0302, "NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG"
@@ -38,6 +38,7 @@ def test_config_message(fail_open: bool) -> None:
         rest = rest[(length + 3) & ~3 :]
     assert attributes == {
         2: b"\0\0\xff\xff\x02",  # NFQA_CFG_PARAMS: 65535 bytes, NFQNL_COPY_PACKET
+        3: b"\0\x01\0\0",  # NFQA_CFG_QUEUE_MAXLEN
         4: b"\0\0\0\x01",  # NFQA_CFG_MASK: NFQA_CFG_F_FAIL_OPEN is what we set …
         5: b"\0\0\0\x01" if fail_open else b"\0\0\0\0",  # … to this
     }
@@ -151,6 +152,15 @@ def test_without_fail_open_a_full_queue_drops(taken: Taken) -> None:
         taken.send(b"%d" % number)
     assert taken.received() == []
     assert losses(NUMBER) == {"waiting": 16, "full": 84, "unsent": 0}
+
+
+@pytest.mark.netns
+def test_a_reload_changes_the_length(taken: Taken) -> None:
+    taken.bind_again(16, fail_open=False)
+    taken.queue.configure(32, fail_open=False)
+    for number in range(100):
+        taken.send(b"%d" % number)
+    assert losses(NUMBER) == {"waiting": 32, "full": 68, "unsent": 0}
 
 
 @pytest.mark.netns

@@ -25,6 +25,8 @@ class Site:
         self.engine: Engine = engine(toml)
         self.refusal = refusal
         self.now = 1000.0
+        self.nonce = "n0"
+        """Of the newest challenge."""
         self.away = False
         self.slow = False
         """Answers are owed instead of sent."""
@@ -48,7 +50,7 @@ class Site:
         call_id: str = "",
         cseq: int = 1,
         branch: str = "",
-        nonce: str = "n1",
+        nonce: str = "",
         answered: bool = True,
         method: str = "REGISTER",
     ) -> int | None:
@@ -63,7 +65,7 @@ class Site:
         }
         if password is not None:
             fields["Authorization"] = (
-                f'Digest username="{user}", realm="r", nonce="{nonce}", '
+                f'Digest username="{user}", realm="r", nonce="{nonce or self.nonce}", '
                 f'uri="sip:pbx", response="{password}"'
             )
         pbx = PBX6 if ":" in src else PBX
@@ -83,7 +85,8 @@ class Site:
         self, fields: dict[str, str | None], password: str | None, src: str, sport: int
     ) -> int:
         status = {None: 401, "right": 200}.get(password, self.refusal)
-        more = {"WWW-Authenticate": 'Digest realm="r", nonce="n2"'}
+        self.nonce = f"n{next(BRANCHES)}"
+        more = {"WWW-Authenticate": f'Digest realm="r", nonce="{self.nonce}"'}
         head = {"Contact": None, "User-Agent": None, "Max-Forwards": None}
         text = sip(
             "OPTIONS", "sip:x", {**fields, **head, **(more if status == 401 else {})}
@@ -392,3 +395,112 @@ def test_tables_stay_bounded_and_a_message_costs_the_same() -> None:
     assert all(held <= most for held, most in sizes[-1].values())
     assert sizes[1] == sizes[2], "full, and no fuller"
     assert judge.memory.attempts.evicted > 0
+
+
+# What anybody may have forged -------------------------------------------------------
+
+OFFICE, STRANGER = JAPAN, "203.0.113.99"
+
+
+def forged(site: Site, tries: int = 8, **how: str) -> None:
+    """Send credentials in the office's name by somebody who never saw a nonce."""
+    for number in range(tries):
+        nonce = how.get("nonce", "invented")
+        site.register("101", f"forged{number}", OFFICE, nonce=nonce)
+
+
+def test_nobody_gets_a_known_address_banned_by_forging_it() -> None:
+    site = Site(OPEN)
+    assert site.login("101", "right", OFFICE) == 200
+    forged(site)
+    assert site.bans == []
+    assert len(site.tried) == 1 + 5, "forged passwords are held back all the same"
+    assert site.login("101", "right", OFFICE) == 200, "the phone goes on"
+    assert site.login("102", "right", OFFICE) == 200, "its neighbour too"
+
+
+def test_the_nonce_of_another_address_proves_nothing() -> None:
+    site = Site(OPEN)
+    assert site.login("101", "right", OFFICE) == 200
+    site.now += 4000  # the office's own nonces are forgotten, it is not
+    assert site.register("101", None, STRANGER) == 401
+    forged(site, nonce=site.nonce)
+    assert site.bans == []
+
+
+def test_a_nonce_that_several_addresses_got_proves_nothing() -> None:
+    site = Site(OPEN)
+    assert site.login("101", "right", OFFICE) == 200
+    assert site.register("101", None, STRANGER) == 401
+    mine = site.nonce
+    fields = {"CSeq": "1 REGISTER", "WWW-Authenticate": f'Digest nonce="{mine}"'}
+    answer = sip("OPTIONS", "sip:x", {**fields, "Contact": None})
+    answer = answer.replace(b"OPTIONS sip:x SIP/2.0", b"SIP/2.0 401 No", 1)
+    site.inspect(udp(answer, PBX, OFFICE))
+    forged(site, nonce=mine)
+    assert site.bans == []
+
+
+def test_a_known_address_that_guesses_is_banned_like_any_other() -> None:
+    site = Site(OPEN)
+    assert site.login("101", "right", OFFICE) == 200
+    for number in range(8):
+        site.login("102", f"wrong{number}", OFFICE)
+    assert site.bans == [("dst", 300)]
+    assert len(site.tried) == 1 + 5
+
+
+def test_an_address_that_nobody_knows_needs_no_proof() -> None:
+    site = Site(OPEN)
+    forged(site)
+    assert site.bans == [("dst", 300)]
+
+
+def test_what_is_told_to_a_known_address_that_asked_nothing_counts_for_nothing() -> (
+    None
+):
+    """Somebody asks for extensions in its name; the registrar tells it who exists."""
+    site = Site(OPEN, refusal=404)
+    assert site.login("101", "right", OFFICE) == 200
+    for number in range(20):
+        fields = {"From": f"<sip:{number}@x>;tag=1", "To": f"<sip:{number}@x>"}
+        fields |= {"Via": f"SIP/2.0/UDP {OFFICE};branch=z9hG4bKx{number}"}
+        fields |= {"CSeq": "1 REGISTER", "Call-ID": f"x{number}"}
+        answer = sip("OPTIONS", "sip:x", {**fields, "Contact": None})
+        answer = answer.replace(b"OPTIONS sip:x SIP/2.0", b"SIP/2.0 404 Not Found", 1)
+        site.inspect(udp(answer, PBX, OFFICE))
+    assert site.bans == []
+
+
+def test_a_trunk_that_ours_registers_with_is_known() -> None:
+    trunk = "203.0.113.200"
+    fields: dict[str, str | None] = {
+        "Via": f"SIP/2.0/UDP {PBX};branch=z9hG4bKours",
+        "Call-ID": "ours",
+        "CSeq": "2 REGISTER",
+        "Authorization": 'Digest username="line", nonce="theirs", response="x"',
+    }
+    answer = sip("OPTIONS", "sip:x", {**fields, "Authorization": None})
+    answer = answer.replace(b"OPTIONS sip:x SIP/2.0", b"SIP/2.0 200 OK", 1)
+
+    def bans(answered: bytes) -> int:
+        site = Site(OPEN)
+        site.inspect(udp(sip("REGISTER", f"sip:{trunk}", fields), PBX, trunk))
+        site.inspect(udp(answered, trunk, PBX))
+        for number in range(8):
+            site.register("101", f"forged{number}", trunk, nonce="invented")
+        return len(site.bans)
+
+    assert bans(answer) == 0
+    assert bans(answer.replace(b"z9hG4bKours", b"z9hG4bKguess")) == 1
+    assert bans(answer.replace(b"200 OK", b"401 No")) == 1
+
+
+def test_requests_that_count_do_not_for_a_known_address_without_proof() -> None:
+    site = Site(OPEN)
+    assert site.login("101", "right", OFFICE) == 200
+    for prefix in ("9", "00", "011", "9011", "810", "8"):
+        invite = sip("INVITE", f"sip:{prefix}4722334455@pbx", {"Call-ID": prefix})
+        assert site.inspect(udp(invite, OFFICE, PBX)).ban is None
+        assert site.inspect(udp(invite, STRANGER, PBX)) is not None
+    assert [ban for ban in site.bans if ban] == [("src", 1800)], "the stranger's"

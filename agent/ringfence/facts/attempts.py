@@ -68,6 +68,8 @@ class Outcome(NamedTuple):
     """Side of the client as its request showed it; None when nobody saw that."""
     refused: bool = False
     """The answer was a 403 or 404, which tells who exists."""
+    hearsay: bool = False
+    """Its request was, as far as anybody saw it; see `facts.standing`."""
 
 
 class Sent(Enum):
@@ -80,12 +82,16 @@ class Sent(Enum):
 
 
 class _Attempt:
-    __slots__ = ("account", "at", "client", "done", "heard", "pair", "proof", "side")
+    __slots__ = (
+        *("account", "at", "client", "done", "heard", "hearsay", "pair", "proof"),
+        "side",
+    )
 
     def __init__(self, facts: Facts, pair: int, proof: int, at: float) -> None:
         self.client = facts.source
         self.account = facts.account
         self.side = facts.side
+        self.hearsay = facts.hearsay
         self.pair = pair
         self.proof = proof
         self.at = at
@@ -153,7 +159,7 @@ class Attempts:
             for attempt in same:
                 if attempt.proof == proof:
                     return Sent.REPEATED
-        pair = hash((facts.network, facts.account))
+        pair = hash((facts.counted("source"), facts.account))
         if self._in_air.get(pair, 0) >= most or (same and len(same) >= MAX_SAME):
             return Sent.TOO_MANY
         attempt = _Attempt(facts, pair, proof, now)
@@ -192,7 +198,7 @@ class Attempts:
             failed = status in (401, 407) and not _stale(facts)
         about = attempt.client, attempt.account, attempt.side
         if failed:
-            return Outcome(Kind.FAILURE, *about, refused)
+            return Outcome(Kind.FAILURE, *about, refused, attempt.hearsay)
         if 200 <= status < 300 and method == "REGISTER":
             return Outcome(Kind.SUCCESS, *about)
         return None
@@ -273,9 +279,9 @@ class Attempts:
                 and not attempt.heard
                 and self._ignored(server, attempt)
             ):
-                self._late.append(
-                    Outcome(Kind.FAILURE, client, attempt.account, attempt.side)
-                )
+                about = client, attempt.account, attempt.side
+                late = Outcome(Kind.FAILURE, *about, hearsay=attempt.hearsay)
+                self._late.append(late)
 
     def _ignored(self, server: bytes, attempt: _Attempt) -> bool:
         """Tell whether a server that was there all the time gave no answer.

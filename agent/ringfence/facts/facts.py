@@ -39,6 +39,7 @@ class Facts:
         "_reading",
         "_ruling",
         "_vias",
+        "hearsay",
         "message",
         "packet",
         "side",
@@ -62,6 +63,8 @@ class Facts:
         self.message = message
         self.source = packet.src if source is None else source
         """Whom the facts are about: the sender, or the client that an answer is for."""
+        self.hearsay = False
+        """Anybody may have sent this in the name of `source`; see `facts.standing`."""
         self._cache: dict[str, Value] = {}
         self._addresses: dict[str, NameAddr | None] = {}
         self._contacts: list[NameAddr] | None = None
@@ -85,8 +88,13 @@ class Facts:
         return facts
 
     def counted(self, name: str) -> Value | bytes:
-        """Return what a counting rule counts by: a fact, or the source's network."""
-        return self.network if name == "source" else self.value(name)
+        """Return what a counting rule counts by: a fact, or the source's network.
+
+        What is hearsay counts apart: it must not add to what is known of a network.
+        """
+        if name != "source":
+            return self.value(name)
+        return b"?" + self.network if self.hearsay else self.network
 
     @property
     def network(self) -> bytes:
@@ -278,6 +286,9 @@ VOCABULARY: Final[dict[str, Fact]] = {
         str,
         lambda f: format_address(f.source),
         "address that the message comes from, or that an answer is for",
+    ),
+    "receiver": Fact(
+        str, lambda f: format_address(f.packet.dst), "address that the message goes to"
     ),
     "account": Fact(str, _account, "user who is to be signed in, without host"),
     "called": Fact(

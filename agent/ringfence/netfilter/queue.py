@@ -29,7 +29,7 @@ _BUFFER: Final = COPY_RANGE + 4096
 _NETLINK_NETFILTER: Final = 12
 _CONFIG: Final = (3 << 8) | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
 _NLM_F_REQUEST: Final = 1
-_CFG_PARAMS, _CFG_MASK, _CFG_FLAGS = 2, 4, 5
+_CFG_PARAMS, _CFG_MAXLEN, _CFG_MASK, _CFG_FLAGS = 2, 3, 4, 5
 _COPY_PACKET: Final = 2
 _FAIL_OPEN: Final = 1
 _STATE: Final = "/proc/net/netfilter/nfnetlink_queue"
@@ -40,14 +40,15 @@ def _attribute(kind: int, payload: bytes) -> bytes:
     return struct.pack("=HH", size, kind) + payload + b"\0" * (-size % 4)
 
 
-def config_message(queue: int, *, fail_open: bool) -> bytes:
-    """Build the message that sets copy range and fail-open of a queue.
+def config_message(queue: int, length: int, *, fail_open: bool) -> bytes:
+    """Build the message that sets copy range, length and fail-open of a queue.
 
     Fail-open is for a full queue (NFQA_CFG_F_FAIL_OPEN): the kernel then accepts
     what it cannot queue. `bypass` in the ruleset is for no listener at all.
     """
     body = struct.pack("!BBH", socket.AF_UNSPEC, 0, queue)
     body += _attribute(_CFG_PARAMS, struct.pack("!IB", COPY_RANGE, _COPY_PACKET))
+    body += _attribute(_CFG_MAXLEN, struct.pack("!I", length))
     body += _attribute(_CFG_MASK, struct.pack("!I", _FAIL_OPEN))
     body += _attribute(_CFG_FLAGS, struct.pack("!I", _FAIL_OPEN if fail_open else 0))
     header = struct.pack("=IHHII", 16 + len(body), _CONFIG, _NLM_F_REQUEST, 0, 0)
@@ -95,11 +96,11 @@ class Queue:
             _NETLINK_NETFILTER,
             fileno=socket.dup(self._queue.get_fd()),
         )
-        self.fail_open(fail_open)
+        self.configure(length, fail_open=fail_open)
 
-    def fail_open(self, on: bool) -> None:
-        """Say whether the kernel accepts what does not fit in a full queue."""
-        self._socket.send(config_message(self.number, fail_open=on))
+    def configure(self, length: int, *, fail_open: bool) -> None:
+        """Set how many packets may wait, and whether more are accepted unseen."""
+        self._socket.send(config_message(self.number, length, fail_open=fail_open))
 
     def fileno(self) -> int:
         """Return the descriptor to poll."""

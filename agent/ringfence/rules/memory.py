@@ -195,7 +195,7 @@ class Memory:
             found = tally.add(key, item, pair, now)
             if found >= count.most:
                 reached = max(reached, found)
-                if rule.ban is not None or rule.guard:
+                if (rule.ban is not None or rule.guard) and not facts.hearsay:
                     tally.forget(key)  # the next ban takes new evidence
         return reached
 

@@ -142,8 +142,16 @@ class Rule:
         words = _Words(facts, signature)
         if self.count is not None:
             words["count"] = str(count)
-            words["within"] = f"{self.count.within:g} s"
+            words["within"] = _span(self.count.within)
         return self.reason.format_map(words)
+
+
+def _span(seconds: float) -> str:
+    """Write a window as people say it: 90 s, 30 min, 24 h."""
+    for length, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * length and seconds % length == 0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
 
 
 class _Words(dict[str, str]):
