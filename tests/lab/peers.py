@@ -122,6 +122,32 @@ def call(
     )
 
 
+def hear_refusal(
+    lab: Lab,
+    namespace: Namespace,
+    address: str,
+    server: str,
+    number: str,
+    *,
+    by_pbx: bool = False,
+    user: str = "201",
+    transport: str = "u1",
+) -> Result:
+    """Let a phone call a number; ok when it hears 403 and has acknowledged it."""
+    scenario = "refused-by-pbx" if by_pbx else "refused"
+    return _phone(
+        lab,
+        namespace,
+        scenario,
+        address,
+        server,
+        user,
+        number,
+        transport,
+        _CALL_SECONDS,
+    )
+
+
 def svmap(lab: Lab, address: str, target: str) -> Result:
     """Look for SIP devices from outside; ok when it found one."""
     return _sipvicious(lab, "svmap", address, target)

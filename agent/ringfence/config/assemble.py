@@ -81,6 +81,7 @@ def assemble(
             malformed=config.policy_malformed,
             state_full=config.policy_state_full,
             internal_error=config.policy_internal_error,
+            reject_status=config.policy_reject_status,
         ),
         sip_ports=config.network_sip_ports,
         monitor=config.mode == "monitor",

@@ -113,8 +113,9 @@ class Control:
         return call([self._nft, "list", "table", family, "security"], "")[1]
 
     def _install_xtables(self, plan: Plan) -> None:
-        for name in _FAMILIES.values():
-            text = xtables.render_xtables(plan, _saved(name))
+        for family, name in _FAMILIES.items():
+            found = self._found.get(family, frozenset())
+            text = xtables.render_xtables(plan, _saved(name), found)
             status, _, complaint = call([_restore(name), "--noflush"], text)
             if status != 0:
                 self._remove_xtables()

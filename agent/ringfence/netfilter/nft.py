@@ -14,6 +14,9 @@ Four steps, as base chains of their own so that a verdict of one never ends anot
 * enforce (160): the verdict in the mark becomes accept, drop or ban, and the mark is
   freed.
 
+What the agent sends itself, to a caller it refuses, it marks: `untrack` (output, raw)
+keeps an answer out of connection tracking, and inspect passes it.
+
 The table is declared, flushed and refilled in one transaction: deleting a hooked
 table would throw away every packet that waits in any queue of the machine. Flushing
 a table leaves its sets alone, so bans outlive a reload and a killed agent.
@@ -23,7 +26,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ringfence.netfilter import shield
-from ringfence.netfilter.marks import BAN_STEPS, Code
+from ringfence.netfilter.marks import ANSWER, BAN_STEPS, RESET, Code
 from ringfence.netfilter.origins import NOBODY, Networks
 
 TABLE: Final = "ringfence"
@@ -32,6 +35,7 @@ HOOKS: Final = ("input", "forward", "output")
 COUNTERS: Final = (
     *("asked", "passed", "rejected", "dropped", "unheard", "untracked"),
     *("bans", "banned", "foreign", "foreign_tls", "flooded", "sampled", "unsampled"),
+    "answers",
 )
 
 _SHIELD, _INSPECT, _QUEUE, _ENFORCE = -300, 10, 150, 160
@@ -110,9 +114,14 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         _hooked("shield", "prerouting", _SHIELD, "jump shield"),
     ]
     mask = f"0x{plan.mark:08x}"
+    answer, reset = f"0x{plan.bits(ANSWER):08x}", f"0x{plan.bits(RESET):08x}"
+    lines.append(
+        _hooked("untrack", "output", _SHIELD, f"meta mark & {mask} == {answer} notrack")
+    )
     local = {
         "input": 'iifname "lo" accept\n    ',
-        "output": 'oifname "lo" accept\n    ',
+        "output": f"meta mark & {mask} == {{ {answer}, {reset} }} goto own\n    "
+        'oifname "lo" accept\n    ',
     }
     queue = "\n    ".join(
         f"meta mark & {mask} == 0x{plan.bits(code):08x} "
@@ -159,6 +168,9 @@ def _inspection(plan: Plan) -> list[str]:
         *shield.limit(plan.source_rate, plan.source_burst),
         "  chain sample {",
         f"    counter name sampled {marked(Code.SAMPLE)}",
+        "  }",
+        "  chain own {",
+        f"    counter name answers {marked(Code.NONE)} accept",
         "  }",
         *shield.foreign(),
         "  chain sip_udp {",
@@ -265,6 +277,7 @@ def render_only_bans() -> str:
     hooked = [
         f"{step}_{hook}" for step in ("inspect", "queue", "enforce") for hook in HOOKS
     ]
+    hooked.append("untrack_output")
     ours = [name for name in _chains() if name not in shield.KEPT_CHAINS]
     chains = [*hooked, *ours]
     # Declared first, since what is not there cannot be deleted: without nft's own
