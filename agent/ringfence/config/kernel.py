@@ -43,11 +43,16 @@ def kernel_plan(config: Config, settings: Settings, wan: tuple[str, ...]) -> Pla
     )
 
 
-def first_plan(plan: Plan, settings: Settings) -> Plan:
+def first_plan(plan: Plan, settings: Settings, *, home_is_there: bool = False) -> Plan:
     """Leave out what takes long to put in and the agent can do without.
 
-    Until the whole plan is in place the agent judges every REGISTER itself.
+    Until the whole plan is in place the agent judges every REGISTER itself; unless the
+    home networks of an agent that was killed are there, which then hold on.
     """
+    if home_is_there and (plan.foreign_register or plan.foreign_tls_ports):
+        return plan._replace(
+            networks=lambda: exempt_of(settings.world), home_stays=True
+        )
     return plan._replace(
         networks=lambda: exempt_of(settings.world),
         foreign_register=False,

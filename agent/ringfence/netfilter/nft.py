@@ -61,6 +61,8 @@ class Plan(NamedTuple):
     so none of it is while no interface is known."""
     networks: Callable[[], Networks] = lambda: NOBODY
     """Asked for when the text is made: they are thousands, and needed only then."""
+    home_stays: bool = False
+    """The home networks are in the kernel already: an agent that was killed left them."""
     foreign_register: bool = False
     """Drop REGISTER over UDP from everybody else here, but for a sample."""
     foreign_tls_ports: frozenset[int] = frozenset()
@@ -100,7 +102,11 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         *(f"  counter {name} {{ }}" for name in COUNTERS),
         "}",
         f"flush table inet {TABLE}",
-        *(f"flush set inet {TABLE} {name}" for name in shield.REFILLED),
+        *(
+            f"flush set inet {TABLE} {name}"
+            for name in shield.REFILLED
+            if not (plan.home_stays and name in shield.HOME_SETS)
+        ),
         f"table inet {TABLE} {{",
         *shield.elements(
             sip_ports=plan.sip_ports,
@@ -137,6 +143,14 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         lines.append(_hooked("enforce", hook, _ENFORCE, enforce))
     lines += ["}", ""]
     return "\n".join(lines)
+
+
+def asks_home(listing: str) -> bool:
+    """Tell whether rules in a listed chain consult the home networks.
+
+    They come in one transaction with the networks, never without.
+    """
+    return "goto register" in listing or "goto tls" in listing
 
 
 def render_question(queue: int) -> str:
