@@ -7,6 +7,7 @@ the numbers mean. Looking one up costs a few dict probes however many forms ther
 """
 
 from collections.abc import Iterable, Iterator
+from operator import contains
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -36,6 +37,11 @@ class Form(NamedTuple):
                 break
             starts = [start + char for start in starts for char in allowed]
         return iter(starts)
+
+    def fits(self, digits: str) -> bool:
+        """Say whether digits, without more behind them, are of this form."""
+        places = self.places
+        return len(digits) == len(places) and all(map(contains, places, digits))
 
     def common(self, other: "Form") -> str:
         """Give a number that fits both forms, "" when none does."""

@@ -42,6 +42,9 @@ MIN_GUESS = 8
 """Digits behind a guessed prefix. The shortest listed numbers (Solomon Islands, 677
 and five) have 8; shorter tails turn up by chance in account and device numbers."""
 
+MAX_E164 = 15
+"""Digits of the longest number (E.164 section 6); switches drop what is behind."""
+
 # How readings rank against each other, best first; see the module's docstring.
 BUILT_IN, HOME, ABROAD, YIELDING, LIKELY, NOWHERE, GUESS, UNREAD = range(8)
 
@@ -61,6 +64,11 @@ class Ranked(NamedTuple):
     def listed(self) -> bool:
         """Say whether the destination list would stop the call."""
         return self.reading.tier == "block"
+
+    @property
+    def overlong(self) -> bool:
+        """Say whether no country has numbers of so many digits."""
+        return len(self.reading.e164) > MAX_E164
 
     def behind(self, step: str) -> "Ranked":
         """Give the same with one more step in front."""
@@ -87,15 +95,25 @@ class Walker:
         self.plan = plan
         self._destinations = destinations
         self._outside = outside_line
-        self._area_code = area_code
+        # "3" for "03" is understood, as are the long area codes without their trunk.
+        whole = not area_code or area_code.startswith(plan.trunk)
+        self._area_code = area_code if whole else plan.trunk + area_code
         self._idd = tuple(dict.fromkeys((*idd, *plan.idd)))
         self._foreign = tuple(c for c in plan.foreign_idd if c not in self._idd)
         self._junk = tuple(dict.fromkeys((*self._idd, *plan.junk_idd)))
         # Where the trunk takes 00 for abroad it does not take 00XY for a carrier.
-        self._carrier_rank = YIELDING if "00" in self._idd else HOME
+        by_00 = "00" in idd and "00" not in plan.idd
+        self._carrier_rank = YIELDING if by_00 else HOME
+        self._yielding_rank = YIELDING
+        if plan.refuses_carriers:  # such a number reaches nobody: it excuses nothing
+            self._carrier_rank = self._yielding_rank = GUESS
         self._shared = destinations.shares(plan.code)
-        # Most places of a walk need none of the lookups that these two rule out.
-        self._prefixed = plan.prefix_lengths.keys() | plan.unlisted_lengths.keys()
+        # Most places of a walk need none of the lookups that these rule out.
+        self._prefixed = plan.prefix_lengths.keys() | plan.code_lengths.keys()
+        numbers_start = (plan.trunk or "0", *(code[0] for code in self._idd))
+        self._behind_carrier = tuple(dict.fromkeys(numbers_start))
+        if plan.trunk_dropped:
+            self._behind_carrier = ("",)
         self._short = max(
             plan.builtin.longest, plan.local.longest, plan.special.longest
         )
@@ -103,12 +121,13 @@ class Walker:
     def quick(self, digits: str) -> Reading | None:
         """Give the reading of a national number that nothing can outweigh, or None."""
         plan = self.plan
-        if self._shared or digits[-2:] in plan.builtin.ends:
+        if digits[-2:] in plan.builtin.ends:
             return None
         number = plan.domestic.find(digits)
         if number is None or number.yields:
             return None
-        return self._home(digits, number, ())
+        reading = self._home(digits, number, ())
+        return None if reading.abroad else reading
 
     def read(self, digits: str, mode: int = START) -> Ranked:
         """Walk, and choose."""
@@ -136,7 +155,8 @@ class Walker:
             best = None
         others = [one.reading for one in found if one.reading.abroad]
         if best is None:
-            best = next((one for one in peers if one.listed), peers[0])
+            # Listed before others, and a number that can exist before one that cannot.
+            best = min(peers, key=lambda one: (not one.listed, one.overlong))
             others = [one.reading for one in peers]
         others = [other for other in others if other is not best.reading]
         if others:
@@ -188,7 +208,7 @@ class Walker:
             number = plan.domestic.find(rest)
             if number is not None and not (number.yields and mode >= CARRIER):
                 found.append(self._national(place, number))
-            for idd in self._idd:
+            for idd in self._idd if rest.startswith(self._idd) else ():
                 if rest.startswith(idd):
                     after = GLOBAL_LIKELY if mode >= ADDED else GLOBAL
                     todo.append((rest[len(idd) :], after, (*steps, f"idd {idd}")))
@@ -201,15 +221,34 @@ class Walker:
         for length in probes(plan.prefix_lengths, rest):
             prefix = plan.prefixes.get(rest[:length])
             if prefix and rest.startswith(prefix.before, length):
-                mode = CARRIER if prefix.carrier else DIALLED
-                todo.append((rest[length:], mode, (*steps, prefix.step)))
-        for length in probes(plan.unlisted_lengths, rest):
-            code = plan.unlisted.get(rest[:length], 0)
-            for end in range(code, code + plan.added + 1) if code else ():
-                if rest.startswith("0", end) and rest[:end] not in plan.prefixes:
-                    step = f"carrier {rest[:end]}"
-                    mode = ADDED if rest[:code] in plan.prefixes else UNKNOWN_CARRIER
-                    todo.append((rest[end:], mode, (*steps, step)))
+                step = (*steps, prefix.step)
+                if prefix.carrier:
+                    self._behind(rest[length:], CARRIER, step, todo)
+                else:
+                    mode = GLOBAL if prefix.abroad else DIALLED
+                    todo.append((rest[length:], mode, step))
+        for length in probes(plan.code_lengths, rest):
+            for code, known in plan.code_forms.get(rest[:length], ()):
+                known = known or rest[:code] in plan.prefixes
+                for end in range(code, code + plan.added + 1):
+                    if rest[:end] in plan.prefixes:
+                        continue
+                    if not rest.startswith(self._behind_carrier, end):
+                        continue
+                    mode = UNKNOWN_CARRIER
+                    if known:
+                        mode = CARRIER if end == code else ADDED
+                    step = (*steps, f"carrier {rest[:end]}")
+                    self._behind(rest[end:], mode, step, todo)
+
+    def _behind(
+        self, rest: str, mode: int, steps: tuple[str, ...], todo: list[Place]
+    ) -> None:
+        """Go on behind a carrier code, as the network would."""
+        plan = self.plan
+        todo.append((rest, mode, steps))
+        if plan.trunk_dropped and not rest.startswith(plan.trunk):
+            todo.append((plan.trunk + rest, mode, steps))
 
     def _national(self, place: Place, number: Number) -> Ranked:
         """Rank a whole national number."""
@@ -220,7 +259,7 @@ class Walker:
         if mode >= ADDED:
             return Ranked(LIKELY if mode == ADDED else GUESS, reading)
         if number.yields:
-            return Ranked(YIELDING, reading)
+            return Ranked(self._yielding_rank, reading)
         return Ranked(self._carrier_rank if mode == CARRIER else HOME, reading)
 
     def _walk_local(self, place: Place, found: list[Ranked]) -> None:
@@ -249,9 +288,7 @@ class Walker:
             rest = rest.lstrip("0")
             steps = (*steps, "extra zeros")
         row = self._destinations.find(rest)
-        if rest.startswith(self.plan.code) and (
-            not self._shared or row is None or row.country == self.plan.country
-        ):
+        if rest.startswith(self.plan.code) and not self._elsewhere(row):
             self._walk_home_code((rest, mode, steps), found, todo)
         elif row is not None or len(rest) >= 3:
             reading = _abroad(rest, row, steps, "international")
@@ -279,26 +316,62 @@ class Walker:
             # +81-010-…, +81-03-…: what follows is dialled, not global.
             todo.append((after, DIALLED if mode >= GLOBAL else CARRIER, steps))
         else:
-            number = plan.domestic.find(plan.trunk + after)
+            national, number = self._behind_code(after)
             rank = UNREAD if number is None else HOME
             number = number or Number("domestic_unknown")
-            found.append(Ranked(rank, self._home(plan.trunk + after, number, steps)))
+            found.append(Ranked(rank, self._home(national, number, steps)))
+
+    def _behind_code(self, after: str) -> tuple[str, Number | None]:
+        """Find the national number that a home country code stands in front of.
+
+        Some have no trunk prefix to lose (Australia's 1300, Korea's 1588).
+        """
+        domestic = self.plan.domestic
+        national = self.plan.trunk + after
+        number = domestic.find(national)
+        if number is None and self.plan.trunk:
+            number = domestic.find(after)
+            if number is not None:
+                return after, number
+        return national, number
+
+    def _elsewhere(self, row: Destination | None) -> bool:
+        """Say whether a number under the home code is of another country.
+
+        What is no country's own (toll-free and premium numbers of America) is ours.
+        """
+        return (
+            self._shared
+            and row is not None
+            and row.country not in self.plan.countries
+            and row.kind in ("country", UNASSIGNED)
+        )
 
     def _guesses(self, places: tuple[Place, ...], digits: str) -> list[Reading]:
         """Read as a trunk or PBX set up for another country, or by a thief, might."""
         found: list[Reading | None] = []
         bare_numbers: list[Reading | None] = []
+        junk_from = 1
         for rest, mode, steps in places:
             detail = "international_foreign_idd"
-            for idd in self._foreign:
+            for idd in self._foreign if rest.startswith(self._foreign) else ():
                 if rest.startswith(idd):
                     step = (*steps, f"foreign idd {idd}")
                     found.append(self._guess(rest[len(idd) :], step, detail))
-            if rest.startswith("000"):
+            for form in self.plan.foreign_forms:
+                size = len(form.places)
+                if form.fits(rest[:size]):
+                    step = (*steps, f"foreign idd {rest[:size]}")
+                    guess = self._guess(rest[size:], step, detail)
+                    found.append(guess)
+                    if guess:  # the digits of the code spell nothing
+                        junk_from = max(junk_from, len(digits) - len(rest) + size)
+            if rest.startswith("00"):
                 bare = rest.lstrip("0")
                 zeros = rest[: len(rest) - len(bare)]
-                step = (*steps, f"foreign idd {zeros}")
-                found.append(self._guess(bare, step, detail))
+                if zeros not in self._foreign and zeros not in self._idd:
+                    step = (*steps, f"foreign idd {zeros}")
+                    found.append(self._guess(bare, step, detail))
             # 9-23-1234-5678 is an outside line and a local number, not +92.
             by_line = mode == DIALLED and steps[0].startswith("outside")
             if not by_line and len(rest) >= self.plan.bare:
@@ -306,7 +379,7 @@ class Walker:
                 bare_numbers.append(guess)
         found += bare_numbers
         for idd in self._junk:
-            at = digits.find(idd, 1)
+            at = digits.find(idd, junk_from)
             while at > 0:
                 step = (f"junk {digits[:at]}", f"idd {idd}")
                 bare = digits[at + len(idd) :]
@@ -328,11 +401,8 @@ class Walker:
             return None
         plan = self.plan
         row = self._destinations.find(digits)
-        if digits.startswith(plan.code) and (
-            not self._shared or row is None or row.country == plan.country
-        ):
-            national = plan.trunk + digits[len(plan.code) :]
-            number = plan.domestic.find(national)
+        if digits.startswith(plan.code) and not self._elsewhere(row):
+            national, number = self._behind_code(digits[len(plan.code) :])
             steps = (*steps, f"home {plan.code}")
             if number is None or number.yields:
                 return None
@@ -350,7 +420,7 @@ class Walker:
             e164 = plan.code + number.removeprefix(plan.trunk)
         if self._shared and e164:
             row = self._destinations.find(e164)
-            if row is not None and row.country != plan.country:
+            if self._elsewhere(row):
                 return _abroad(e164, row, steps, "international")
         return Reading(DOMESTIC, number, plan.country, None, steps, detail, (), e164)
 
