@@ -24,7 +24,7 @@ _PLAN_KEYS = frozenset(
     | {"outside_line", "bare", "extension", "numbers", "local", "special"}
     | {"prefixes", "carriers", "options"}
 )
-_NUMBER_KEYS = frozenset({"detail", "forms", "more", "yields", "source"})
+_NUMBER_KEYS = frozenset({"detail", "forms", "more", "yields", "shared", "source"})
 _PREFIX_KEYS = frozenset({"name", "codes", "before", "abroad", "source"})
 _CARRIER_KEYS = frozenset(
     {"source", "forms", "unlisted", "added", "trunk_dropped", "codes"}
@@ -39,6 +39,8 @@ class Number(NamedTuple):
     """The class of number, such as `domestic_mobile`."""
     yields: bool = False
     """A number abroad that the trunk understands is preferred to this reading."""
+    shared: bool = False
+    """Every country under the code has such numbers, whoever's the list calls them."""
 
 
 class Prefix(NamedTuple):
@@ -256,10 +258,11 @@ class _PlanReader(TableReader):
             )
             more = self.count(table, "more", path, 0, 0, 20)
             yields = self.flag(table, "yields", path)
+            shared = self.flag(table, "shared", path)
             texts = self.texts(table, "forms", path)
             if not texts:
                 self.wrong(f"{path}forms", table.get("forms"), "at least one form")
-            number = Number(detail, yields)
+            number = Number(detail, yields, shared)
             for text in texts:
                 form = self._form(text, more, f"{path}forms")
                 hidden = plan.builtin.taken_by(form) if form else ""

@@ -288,9 +288,12 @@ class Walker:
             rest = rest.lstrip("0")
             steps = (*steps, "extra zeros")
         row = self._destinations.find(rest)
-        if rest.startswith(self.plan.code) and not self._elsewhere(row):
+        home = rest.startswith(self.plan.code)
+        abroad = not home or self._elsewhere(row, rest)
+        # +1-1-212-…: the country code is the trunk prefix too, and nobody's area code.
+        if not abroad or (home and row and row.kind == UNASSIGNED):
             self._walk_home_code((rest, mode, steps), found, todo)
-        elif row is not None or len(rest) >= 3:
+        if abroad and (row is not None or len(rest) >= 3):
             reading = _abroad(rest, row, steps, "international")
             rank = LIKELY if mode == GLOBAL_LIKELY else ABROAD
             if reading.kind == UNASSIGNED:
@@ -335,17 +338,16 @@ class Walker:
                 return after, number
         return national, number
 
-    def _elsewhere(self, row: Destination | None) -> bool:
+    def _elsewhere(self, row: Destination | None, e164: str) -> bool:
         """Say whether a number under the home code is of another country.
 
         What is no country's own (toll-free and premium numbers of America) is ours.
         """
-        return (
-            self._shared
-            and row is not None
-            and row.country not in self.plan.countries
-            and row.kind in ("country", UNASSIGNED)
-        )
+        plan = self.plan
+        if not self._shared or row is None or row.country in plan.countries:
+            return False
+        number = self._behind_code(e164[len(plan.code) :])[1]
+        return number is None or not number.shared
 
     def _guesses(self, places: tuple[Place, ...], digits: str) -> list[Reading]:
         """Read as a trunk or PBX set up for another country, or by a thief, might."""
@@ -401,7 +403,7 @@ class Walker:
             return None
         plan = self.plan
         row = self._destinations.find(digits)
-        if digits.startswith(plan.code) and not self._elsewhere(row):
+        if digits.startswith(plan.code) and not self._elsewhere(row, digits):
             national, number = self._behind_code(digits[len(plan.code) :])
             steps = (*steps, f"home {plan.code}")
             if number is None or number.yields:
@@ -420,7 +422,7 @@ class Walker:
             e164 = plan.code + number.removeprefix(plan.trunk)
         if self._shared and e164:
             row = self._destinations.find(e164)
-            if self._elsewhere(row):
+            if self._elsewhere(row, e164):
                 return _abroad(e164, row, steps, "international")
         return Reading(DOMESTIC, number, plan.country, None, steps, detail, (), e164)
 
