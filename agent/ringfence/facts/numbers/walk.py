@@ -11,14 +11,19 @@ plan permits, until something is left that has a meaning. Then, best first:
 2. a valid domestic number: an honest call at home is never stopped;
 3. a number abroad that this trunk understands (`+`, its own international prefixes,
    behind carrier selection too); of several, a listed one;
-4. a domestic reading that yields to 3: a service number with a carrier's code, or a
-   national number dialled as from abroad (00-81-…);
+4. a domestic reading that yields to 3: a service number with a carrier's code (a guess
+   like those of 7 where the trunk takes no carrier's codes), or a national number dialled
+   as from abroad (00-81-…);
 5. a number, domestic or abroad, behind a carrier code with digits that no table has;
 6. a country code that nobody has: it leads nowhere, so anything above is meant rather
    (001-010-44… is KDDI to Britain, not 0, 010 and country 104);
 7. guesses, taken when nothing above fits: foreign international prefixes, E.164 without
    a plus, an international prefix behind junk digits, a national number behind a
-   carrier code that no table has; of several, a listed one.
+   carrier code that no table has; of several, a listed one. Digits that belong to a
+   foreign prefix are no junk: 10-10-222-011-972… is Israel by an American carrier, and
+   neither 010 nor 222 is in it.
+
+Of several listed numbers, one that can exist is told rather than one that is too long.
 
 A number abroad that the trunk understands is where the call goes, so guesses do not
 count against it (010-82-10-1023-2761 is a phone in Korea, whatever its digits spell).
@@ -266,17 +271,17 @@ class Walker:
         """See whether what is left is a number without area code, or a special one."""
         plan = self.plan
         rest, _, steps = place
+        special = plan.special.find(rest)
+        if special is not None:
+            detail = special.detail
+            reading = Reading(SPECIAL, rest, plan.country, None, steps, detail)
+            found.append(Ranked(HOME, reading))
         local = plan.local.find(rest)
         if local is not None and not self._area_code:
             reading = Reading(DOMESTIC, rest, plan.country, None, steps, local.detail)
             found.append(Ranked(HOME, reading))
         elif local is not None and plan.domestic.find(self._area_code + rest):
             reading = self._home(self._area_code + rest, local, steps)
-            found.append(Ranked(HOME, reading))
-        special = plan.special.find(rest)
-        if special is not None:
-            detail = special.detail
-            reading = Reading(SPECIAL, rest, plan.country, None, steps, detail)
             found.append(Ranked(HOME, reading))
 
     def _walk_global(
@@ -288,8 +293,11 @@ class Walker:
             rest = rest.lstrip("0")
             steps = (*steps, "extra zeros")
         row = self._destinations.find(rest)
-        home = rest.startswith(self.plan.code)
+        plan = self.plan
+        home = rest.startswith(plan.code)
         abroad = not home or self._elsewhere(row, rest)
+        if abroad and home and plan.builtin.find(rest[len(plan.code) :]):
+            abroad = False  # +1-911 in Canada, where other +1-9… are in America
         # +1-1-212-…: the country code is the trunk prefix too, and nobody's area code.
         if not abroad or (home and row and row.kind == UNASSIGNED):
             self._walk_home_code((rest, mode, steps), found, todo)
