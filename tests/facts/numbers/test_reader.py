@@ -14,7 +14,6 @@ from ringfence.facts.numbers import (
     Dialplan,
     NumberPolicy,
     NumberReader,
-    Reading,
 )
 from ringfence.facts.numbers.canonical import MAX_DIGITS, MAX_TEXT
 from ringfence.facts.numbers.reader import MAX_URI

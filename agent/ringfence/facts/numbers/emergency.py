@@ -12,6 +12,8 @@ what a handset treats as an emergency call anywhere; the short numbers of libpho
 for France (115, 119, 191, 196, 197, 116000); RFC 5031 for the URNs.
 """
 
+from itertools import product
+
 from ringfence.facts.numbers.forms import Form, FormTable, parse_form
 
 EMERGENCY: dict[str, tuple[str, ...]] = {
@@ -160,24 +162,26 @@ WORLD = """
 1122 PK
 1220 CF
 1298 IN
-1300 GA
-1301 GA
-1302 GA
-1303 GA
-1304 GA
-1305 GA
-1306 GA
-1307 GA
-1308 GA
-1309 GA
-1310 GA
 1444 OM
 1669 TH
 2611 IN
 9999 OM
+13XX GA
+1730 GA
+10111 NA ZA
+10177 ZA
+90000 SE
+124422 ER
+127799 ER
+201606 ER
+201917 ER
+202099 ER
+202914 ER
+320221 FM
+723141 NE
 """
-"""Of all others: a number and the countries that have it, so that a plan for one of them
-is right from the start. Kept as one text, as a router looks up one country once."""
+"""Of all others: a number (X is any digit) and the countries that have it, so that a plan
+for one of them is right from the start. One text, as a router looks up one country."""
 
 ANYWHERE = frozenset({"000", "08", "112", "911", "999"})
 """What a visitor may dial, wherever the phone stands (3GPP TS 22.101 section 10.1.1).
@@ -215,9 +219,10 @@ def emergency_numbers(country: str) -> tuple[str, ...]:
     if not own:
         number = ""
         for word in WORLD.split():
-            number = word if word.isdecimal() else number
-            if word == country:
-                own += (number,)
+            if word[0].isdecimal():
+                number = word
+            elif word == country:
+                own += tuple(map("".join, product(*parse_form(number).places)))
     return own or tuple(sorted(ANYWHERE))
 
 
