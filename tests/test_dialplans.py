@@ -115,5 +115,5 @@ def test_an_option_of_the_dial_plan() -> None:
     assert explain(text, settings())["class"] == "domestic"
     hikari = settings('[numbers]\noptions = ["hikari"]\n')
     assert explain(text, hikari)["country"] == "LV"
-    with pytest.raises(ConfigError, match="numbers.options = 'hikari': expected one of"):
+    with pytest.raises(ConfigError, match=r"numbers\.options = 'hikari': expected"):
         settings('[numbers]\ndialplan = "gb"\noptions = ["hikari"]\n')
