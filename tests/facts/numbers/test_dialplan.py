@@ -269,7 +269,7 @@ def test_a_prefix_that_a_country_code_follows(dests: Destinations) -> None:
 
 
 def test_countries_whose_numbers_are_national(dests: Destinations) -> None:
-    table = {
+    table: dict[str, object] = {
         "country": "GB",
         "code": "44",
         "trunk": "0",
@@ -280,27 +280,6 @@ def test_countries_whose_numbers_are_national(dests: Destinations) -> None:
     assert dialled(dests, table, jersey).country == "JE"
     assert dialled(dests, {**table, "territories": ["JE"]}, jersey).country == "GB"
     assert dialled(dests, {**table, "territories": ["GG"]}, jersey).country == "JE"
-
-
-def test_numbers_that_countries_share(dests: Destinations) -> None:
-    number = {"detail": "d", "forms": ["1521NXXXXXX"]}
-    table = {"country": "CA", "code": "1", "trunk": "1", "idd": ["011"]}
-    for shared, country in ((False, "US"), (True, "CA")):
-        numbers = [{**number, "shared": shared}]
-        for text in ("1-521-555-0123", "+1-521-555-0123"):
-            found = dialled(dests, {**table, "numbers": numbers}, text)
-            assert found.country == country
-
-
-def test_a_foreign_prefix_with_a_carrier_in_front(dests: Destinations) -> None:
-    table = changed(foreign_idd=["101XXXX011"])
-    found = dialled(dests, table, "1010222-011-53-52345678")
-    assert (found.country, found.steps) == ("CU", ("foreign idd 1010222011",))
-    # Without the form, 010 and what follows are found in the carrier's code.
-    assert dialled(dests, SMALL, "1010222-011-972598072172").country == "MR"
-    assert dialled(dests, table, "1010222-011-972598072172").country == "IL"
-    # Junk behind such a prefix is still looked through.
-    assert dialled(dests, table, "1010222-011-0-010-53-52345678").country == "CU"
 
 
 @pytest.mark.parametrize(

@@ -31,21 +31,18 @@ count against it (010-82-10-1023-2761 is a phone in Korea, whatever its digits s
 
 from typing import NamedTuple
 
-from ringfence.facts.numbers.destinations import Destination, Destinations
+from ringfence.facts.numbers.destinations import Destinations
 from ringfence.facts.numbers.dialplan import Dialplan, Number
 from ringfence.facts.numbers.forms import probes
+from ringfence.facts.numbers.guess import MIN_GUESS, Guesser
+from ringfence.facts.numbers.home import HomeNumbers, abroad_reading
 from ringfence.facts.numbers.reading import (
     DOMESTIC,
     EXTENSION,
-    INTERNATIONAL,
     SPECIAL,
     UNASSIGNED,
     Reading,
 )
-
-MIN_GUESS = 8
-"""Digits behind a guessed prefix. The shortest listed numbers (Solomon Islands, 677
-and five) have 8; shorter tails turn up by chance in account and device numbers."""
 
 MAX_E164 = 15
 """Digits of the longest number (E.164 section 6); switches drop what is behind."""
@@ -104,15 +101,14 @@ class Walker:
         whole = not area_code or area_code.startswith(plan.trunk)
         self._area_code = area_code if whole else plan.trunk + area_code
         self._idd = tuple(dict.fromkeys((*idd, *plan.idd)))
-        self._foreign = tuple(c for c in plan.foreign_idd if c not in self._idd)
-        self._junk = tuple(dict.fromkeys((*self._idd, *plan.junk_idd)))
+        self._home = HomeNumbers(plan, destinations)
+        self._guesser = Guesser(plan, self._home, destinations, self._idd)
         # Where the trunk takes 00 for abroad it does not take 00XY for a carrier.
         by_00 = "00" in idd and "00" not in plan.idd
         self._carrier_rank = YIELDING if by_00 else HOME
         self._yielding_rank = YIELDING
         if plan.refuses_carriers:  # such a number reaches nobody: it excuses nothing
             self._carrier_rank = self._yielding_rank = GUESS
-        self._shared = destinations.shares(plan.code)
         # Most places of a walk need none of the lookups that these rule out.
         self._prefixed = plan.prefix_lengths.keys() | plan.code_lengths.keys()
         numbers_start = (plan.trunk or "0", *(code[0] for code in self._idd))
@@ -131,7 +127,7 @@ class Walker:
         number = plan.domestic.find(digits)
         if number is None or number.yields:
             return None
-        reading = self._home(digits, number, ())
+        reading = self._home.reading(digits, number, ())
         return None if reading.abroad else reading
 
     def read(self, digits: str, mode: int = START) -> Ranked:
@@ -149,7 +145,9 @@ class Walker:
         if rank >= YIELDING and len(digits) >= MIN_GUESS:
             found += [
                 Ranked(GUESS if guess.abroad else YIELDING, guess)
-                for guess in self._guesses(places, digits)
+                for guess in self._guesser.guesses(
+                    [(rest, steps) for rest, _, steps in places], digits
+                )
             ]
             rank = min((one.rank for one in found), default=UNREAD)
         peers = [one for one in found if one.rank == rank]
@@ -258,7 +256,7 @@ class Walker:
     def _national(self, place: Place, number: Number) -> Ranked:
         """Rank a whole national number."""
         rest, mode, steps = place
-        reading = self._home(rest, number, steps)
+        reading = self._home.reading(rest, number, steps)
         if reading.abroad:  # another country under the same code
             return Ranked(ABROAD, reading)
         if mode >= ADDED:
@@ -281,7 +279,7 @@ class Walker:
             reading = Reading(DOMESTIC, rest, plan.country, None, steps, local.detail)
             found.append(Ranked(HOME, reading))
         elif local is not None and plan.domestic.find(self._area_code + rest):
-            reading = self._home(self._area_code + rest, local, steps)
+            reading = self._home.reading(self._area_code + rest, local, steps)
             found.append(Ranked(HOME, reading))
 
     def _walk_global(
@@ -295,14 +293,14 @@ class Walker:
         row = self._destinations.find(rest)
         plan = self.plan
         home = rest.startswith(plan.code)
-        abroad = not home or self._elsewhere(row, rest)
+        abroad = not home or self._home.elsewhere(row, rest)
         if abroad and home and plan.builtin.find(rest[len(plan.code) :]):
             abroad = False  # +1-911 in Canada, where other +1-9… are in America
         # +1-1-212-…: the country code is the trunk prefix too, and nobody's area code.
         if not abroad or (home and row and row.kind == UNASSIGNED):
             self._walk_home_code((rest, mode, steps), found, todo)
         if abroad and (row is not None or len(rest) >= 3):
-            reading = _abroad(rest, row, steps, "international")
+            reading = abroad_reading(rest, row, steps, "international")
             rank = LIKELY if mode == GLOBAL_LIKELY else ABROAD
             if reading.kind == UNASSIGNED:
                 rank = NOWHERE
@@ -327,112 +325,10 @@ class Walker:
             # +81-010-…, +81-03-…: what follows is dialled, not global.
             todo.append((after, DIALLED if mode >= GLOBAL else CARRIER, steps))
         else:
-            national, number = self._behind_code(after)
+            national, number = self._home.behind_code(after)
             rank = UNREAD if number is None else HOME
             number = number or Number("domestic_unknown")
-            found.append(Ranked(rank, self._home(national, number, steps)))
-
-    def _behind_code(self, after: str) -> tuple[str, Number | None]:
-        """Find the national number that a home country code stands in front of.
-
-        Some have no trunk prefix to lose (Australia's 1300, Korea's 1588).
-        """
-        domestic = self.plan.domestic
-        national = self.plan.trunk + after
-        number = domestic.find(national)
-        if number is None and self.plan.trunk:
-            number = domestic.find(after)
-            if number is not None:
-                return after, number
-        return national, number
-
-    def _elsewhere(self, row: Destination | None, e164: str) -> bool:
-        """Say whether a number under the home code is of another country.
-
-        What is no country's own (toll-free and premium numbers of America) is ours.
-        """
-        plan = self.plan
-        if not self._shared or row is None or row.country in plan.countries:
-            return False
-        number = self._behind_code(e164[len(plan.code) :])[1]
-        return number is None or not number.shared
-
-    def _guesses(self, places: tuple[Place, ...], digits: str) -> list[Reading]:
-        """Read as a trunk or PBX set up for another country, or by a thief, might."""
-        found: list[Reading | None] = []
-        bare_numbers: list[Reading | None] = []
-        junk_from = 1
-        for rest, mode, steps in places:
-            detail = "international_foreign_idd"
-            for idd in self._foreign if rest.startswith(self._foreign) else ():
-                if rest.startswith(idd):
-                    step = (*steps, f"foreign idd {idd}")
-                    found.append(self._guess(rest[len(idd) :], step, detail))
-            for form in self.plan.foreign_forms:
-                size = len(form.places)
-                if form.fits(rest[:size]):
-                    step = (*steps, f"foreign idd {rest[:size]}")
-                    guess = self._guess(rest[size:], step, detail)
-                    found.append(guess)
-                    if guess:  # the digits of the code spell nothing
-                        junk_from = max(junk_from, len(digits) - len(rest) + size)
-            if rest.startswith("00"):
-                bare = rest.lstrip("0")
-                zeros = rest[: len(rest) - len(bare)]
-                if zeros not in self._foreign and zeros not in self._idd:
-                    step = (*steps, f"foreign idd {zeros}")
-                    found.append(self._guess(bare, step, detail))
-            # 9-23-1234-5678 is an outside line and a local number, not +92.
-            by_line = mode == DIALLED and steps[0].startswith("outside")
-            if not by_line and len(rest) >= self.plan.bare:
-                guess = self._guess(rest, steps, "international_bare")
-                bare_numbers.append(guess)
-        found += bare_numbers
-        for idd in self._junk:
-            at = digits.find(idd, junk_from)
-            while at > 0:
-                step = (f"junk {digits[:at]}", f"idd {idd}")
-                bare = digits[at + len(idd) :]
-                guess = self._guess(bare, step, "international_junk_prefix")
-                if guess and guess.abroad:
-                    found.append(guess)
-                at = digits.find(idd, at + 1)
-        return [reading for reading in found if reading is not None]
-
-    def _guess(
-        self, digits: str, steps: tuple[str, ...], detail: str
-    ) -> Reading | None:
-        """Read digits as E.164 if a country has them.
-
-        A guess at a code that nobody has is no reading: account and device numbers
-        look like that.
-        """
-        if len(digits) < MIN_GUESS or digits.startswith("0"):
-            return None
-        plan = self.plan
-        row = self._destinations.find(digits)
-        if digits.startswith(plan.code) and not self._elsewhere(row, digits):
-            national, number = self._behind_code(digits[len(plan.code) :])
-            steps = (*steps, f"home {plan.code}")
-            if number is None or number.yields:
-                return None
-            return self._home(national, number, steps)
-        if row is None or row.kind == UNASSIGNED:
-            return None
-        return _abroad(digits, row, steps, detail)
-
-    def _home(self, number: str, what: Number, steps: tuple[str, ...]) -> Reading:
-        """Make a domestic reading, unless the number is another country's."""
-        plan = self.plan
-        detail = what.detail
-        e164 = ""
-        if detail != "domestic_unknown" and not what.yields:
-            e164 = plan.code + number.removeprefix(plan.trunk)
-        if self._shared and e164:
-            row = self._destinations.find(e164)
-            if self._elsewhere(row, e164):
-                return _abroad(e164, row, steps, "international")
-        return Reading(DOMESTIC, number, plan.country, None, steps, detail, (), e164)
+            found.append(Ranked(rank, self._home.reading(national, number, steps)))
 
     def _unread(self, digits: str) -> Reading:
         """Make a reading of digits that have no meaning here."""
@@ -442,15 +338,3 @@ class Walker:
         if plan.trunk and digits.startswith(plan.trunk):
             return Reading(DOMESTIC, digits, plan.country, detail="domestic_unknown")
         return Reading(EXTENSION, digits, detail="private_number")
-
-
-def _abroad(
-    number: str, row: Destination | None, steps: tuple[str, ...], detail: str
-) -> Reading:
-    """Make a reading of an E.164 number; without a row nobody has its code."""
-    if row is None or row.kind == UNASSIGNED:
-        spare = "international_spare"
-        return Reading(UNASSIGNED, number, None, "block", steps, spare, (), number)
-    return Reading(
-        INTERNATIONAL, number, row.country, row.tier, steps, detail, (), number
-    )
