@@ -196,11 +196,10 @@ def valid_numbers(plan: Dialplan, count: int, seed: int) -> Iterator[Valid]:
 def carrier_codes(plan: Dialplan, chosen: random.Random) -> list[str]:
     """Give carrier codes of the plan: those written down, and some of each form."""
     codes = [code for code, prefix in plan.prefixes.items() if prefix.carrier]
-    for start, forms in plan.code_forms.items():
-        for form in forms:
-            if form.known:
-                digits = "".join(chosen.choices("0123456789", k=form.length))
-                codes.append(start + digits[len(start) :])
+    forms = {form for forms in plan.code_forms.values() for form in forms}
+    for form, known in sorted(forms):
+        if known:
+            codes += ["".join(map(chosen.choice, form.places)) for _ in range(3)]
     return chosen.sample(codes, min(MAX_CARRIERS, len(codes)))
 
 

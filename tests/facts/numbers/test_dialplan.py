@@ -232,16 +232,18 @@ def test_forms_of_carrier_codes(dests: Destinations) -> None:
     guessed = dialled(dests, table, "1639-0312345678")
     assert (guessed.number, guessed.steps) == ("0312345678", ("carrier 1639",))
     plan = Dialplan.from_table(table, "jp.toml")
-    assert plan.code_forms["152"] == ((4, True),)
-    assert plan.code_forms["16"] == ((4, False),)
+    assert [found.known for found in plan.code_forms["152"]] == [True]
+    assert [found.known for found in plan.code_forms["16"]] == [False]
     assert dialled(dests, table, "1599-0312345678").detail != "domestic_fixed"
 
 
 def test_one_start_may_have_codes_of_several_lengths(dests: Destinations) -> None:
-    table = changed(carriers={"forms": ["15X", "15XX", "15XXX"]})
-    for code in ("150", "1501", "15012"):
+    table = changed(carriers={"forms": ["15Z", "15XZ", "15XXZ"]})
+    for code in ("151", "1501", "15012"):
         found = dialled(dests, table, code + "010-53-52345678")
         assert (found.country, found.steps[0]) == ("CU", f"carrier {code}")
+    # 1510 would be a carrier's code but for its last digit.
+    assert dialled(dests, table, "1510-10-53-52345678").steps[0] == "carrier 151"
 
 
 def test_digits_that_a_carrier_adds_to_a_form(dests: Destinations) -> None:

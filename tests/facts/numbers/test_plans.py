@@ -10,10 +10,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import phonenumbers
 import pytest
 import tomli
 from numbercases import Case, cases, read
-from phonenumbers import PhoneMetadata
+from phonenumbers import PhoneMetadata, PhoneNumberType
 from ringfence.bundle.embedded import dialplan_names, load_dialplan
 from ringfence.errors import BundleError, ConfigError
 from ringfence.facts.numbers import (
@@ -236,6 +237,51 @@ def test_emergency_numbers_pass_behind_what_may_stand_before_them(
             assert office.rule_on(reading).status == "exempt"
 
 
+@pytest.fixture(scope="module")
+def abroad() -> list[str]:
+    """Example numbers of all countries."""
+    numbers = set()
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE):
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is not None:
+                nsn = phonenumbers.national_significant_number(number)
+                numbers.add(f"{number.country_code}{nsn}")
+    return sorted(numbers)
+
+
+def own_ways(plan: Dialplan, tool: dict[str, Any]) -> set[str]:
+    """Forms in which a number abroad is dialled in a country."""
+    chosen = random.Random(SEED)  # noqa: S311 - cases, not secrets
+    heads = [""]
+    for code, prefix in plan.prefixes.items():
+        if not prefix.abroad and plan.idd[0].startswith(prefix.before):
+            heads.append(code)
+    heads += [] if plan.trunk_dropped else tool["carrier_codes"](plan, chosen)
+    heads += [line + head for line in plan.outside_line for head in heads]
+    return {"+{}", *(head + idd + "{}" for head in heads for idd in plan.idd)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_call_abroad_goes_where_it_is_dialled(
+    name: str,
+    abroad: list[str],
+    dests: Destinations,
+    office: NumberPolicy,
+    tool: dict[str, Any],
+) -> None:
+    reader = reader_of(name, dests)
+    wrong = []
+    for number in abroad:
+        row = dests.find(number)
+        expected = "listed" if row is None or row.tier == "block" else "unlisted"
+        for form in own_ways(PLANS[name], tool):
+            text = form.format(number)
+            if office.rule_on(reader.read_dialled(text)).status != expected:
+                wrong.append(text)
+    assert wrong == []
+
+
 LISTED = ("23276123456", "5352345678", "37129123456", "881612345678")
 EVASIONS = ("+{}", "000{}", "00{}", "0011{}", "1010222011{}", "77011{}", "{}#")
 
@@ -249,7 +295,7 @@ MISSED = {
     "gb": {"5352345678#"},  # may be a national number without its 0
     "jp": {"0037129123456", "00037129123456"},  # toll-free 0037
     "kr": AS_ABROAD | {"005352345678"},  # 005 352…, Luxembourg
-    "sg": AS_ABROAD | {"00023276123456", "000881612345678"},  # 0 is an outside line
+    "sg": AS_ABROAD,
 }
 
 
@@ -257,16 +303,8 @@ MISSED = {
 def test_listed_numbers_in_every_form(
     name: str, dests: Destinations, office: NumberPolicy, tool: dict[str, Any]
 ) -> None:
-    plan = PLANS[name]
     reader = reader_of(name, dests)
-    chosen = random.Random(SEED)  # noqa: S311 - cases, not secrets
-    heads = [""]
-    for code, prefix in plan.prefixes.items():
-        if not prefix.abroad and plan.idd[0].startswith(prefix.before):
-            heads.append(code)
-    heads += tool["carrier_codes"](plan, chosen) if not plan.trunk_dropped else []
-    heads += [line + head for line in plan.outside_line for head in heads]
-    forms = {*EVASIONS, *(head + idd + "{}" for head in heads for idd in plan.idd)}
+    forms = {*EVASIONS, *own_ways(PLANS[name], tool)}
     missed = {
         form.format(number)
         for form in forms

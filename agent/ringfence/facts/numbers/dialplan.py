@@ -59,7 +59,7 @@ class Prefix(NamedTuple):
 class CodeForm(NamedTuple):
     """A form of carrier codes that are not written down one by one."""
 
-    length: int
+    form: Form
     known: bool
     """All codes of the form are carriers; else they may be."""
 
@@ -305,9 +305,11 @@ class _PlanReader(TableReader):
         for key in ("forms", "unlisted"):
             for text in self.texts(table, key, path):
                 form = self._code_form(plan, text, f"{path}{key}")
-                for start in form.starts() if form else ():
-                    found = CodeForm(len(form.places) if form else 0, key == "forms")
+                if form is None:
+                    continue
+                for start in form.starts():
                     others = plan.code_forms.get(start, ())
+                    found = CodeForm(form, key == "forms")
                     plan.code_forms[start] = (*others, found)
 
 

@@ -231,7 +231,10 @@ class Walker:
                     mode = GLOBAL if prefix.abroad else DIALLED
                     todo.append((rest[length:], mode, step))
         for length in probes(plan.code_lengths, rest):
-            for code, known in plan.code_forms.get(rest[:length], ()):
+            for form, known in plan.code_forms.get(rest[:length], ()):
+                code = len(form.places)
+                if not form.fits(rest[:code]):
+                    continue
                 known = known or rest[:code] in plan.prefixes
                 for end in range(code, code + plan.added + 1):
                     if rest[:end] in plan.prefixes:
