@@ -270,6 +270,12 @@ def test_a_prefix_that_a_country_code_follows(dests: Destinations) -> None:
     assert dialled(dests, table, "15-23276123456").steps != ("operator 15",)
 
 
+def test_a_prefix_that_stands_for_a_country_code(dests: Destinations) -> None:
+    prefix = {"name": "Cuba", "codes": ["15"], "abroad": True, "adds": "53"}
+    found = dialled(dests, changed(prefixes=[prefix]), "15-52345678")
+    assert (found.number, found.steps) == ("5352345678", ("Cuba 15",))
+
+
 def test_countries_whose_numbers_are_national(dests: Destinations) -> None:
     table: dict[str, object] = {
         "country": "GB",
@@ -313,6 +319,10 @@ def test_countries_whose_numbers_are_national(dests: Destinations) -> None:
         (
             {"prefixes": [{"name": "n", "codes": ["5"], "abroad": 1}]},
             "prefixes[0].abroad = 1: expected true or false",
+        ),
+        (
+            {"prefixes": [{"name": "n", "codes": ["5"], "adds": "53"}]},
+            "prefixes[0].adds = '53': expected 1 to 3 digits, and abroad = true",
         ),
         (
             {"numbers": [{"detail": "d", "forms": ["03"], "shared": 0}]},

@@ -228,7 +228,7 @@ def test_emergency_numbers_pass_behind_what_may_stand_before_them(
     before += [
         code
         for code, prefix in plan.prefixes.items()
-        if prefix.before == ("",) and not prefix.carrier
+        if prefix.before == ("",) and not prefix.carrier and not prefix.abroad
     ]
     for number in plan.builtin.emergency:
         for head in before:

@@ -25,7 +25,7 @@ _PLAN_KEYS = frozenset(
     | {"prefixes", "carriers", "options"}
 )
 _NUMBER_KEYS = frozenset({"detail", "forms", "more", "yields", "shared", "source"})
-_PREFIX_KEYS = frozenset({"name", "codes", "before", "abroad", "source"})
+_PREFIX_KEYS = frozenset({"name", "codes", "before", "abroad", "adds", "source"})
 _CARRIER_KEYS = frozenset(
     {"source", "forms", "unlisted", "added", "trunk_dropped", "codes"}
 )
@@ -54,6 +54,8 @@ class Prefix(NamedTuple):
     """What the rest may start with."""
     abroad: bool = False
     """A country code follows."""
+    adds: str = ""
+    """Digits that stand for the prefix: a country code for a neighbour's numbers."""
 
 
 class CodeForm(NamedTuple):
@@ -281,9 +283,19 @@ class _PlanReader(TableReader):
             name = self.text(table, "name", path, "a name", bool)
             before = self.texts(table, "before", path) or ("",)
             abroad = self.flag(table, "abroad", path)
+            digits = "1 to 3 digits, and abroad = true"
+            adds = self.text(
+                table,
+                "adds",
+                path,
+                digits,
+                lambda v: not v or (abroad and _is_digits(v, 3)),  # noqa: B023
+            )
             codes = self.texts(table, "codes", path)
             for code in self._prefixes(plan, codes, f"{path}codes"):
-                plan.prefixes[code] = Prefix(f"{name} {code}", False, before, abroad)
+                plan.prefixes[code] = Prefix(
+                    f"{name} {code}", False, before, abroad, adds
+                )
 
     def _carriers(self, plan: Dialplan) -> None:
         table = self.table.get("carriers", {})

@@ -229,7 +229,7 @@ class Walker:
                     self._behind(rest[length:], CARRIER, step, todo)
                 else:
                     mode = GLOBAL if prefix.abroad else DIALLED
-                    todo.append((rest[length:], mode, step))
+                    todo.append((prefix.adds + rest[length:], mode, step))
         for length in probes(plan.code_lengths, rest):
             for form, known in plan.code_forms.get(rest[:length], ()):
                 code = len(form.places)
