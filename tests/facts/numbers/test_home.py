@@ -1,7 +1,7 @@
 """Whose a number under the home country's code is."""
 
 import pytest
-from ringfence.facts.numbers import Destinations, Dialplan
+from ringfence.facts.numbers import Destination, Destinations, Dialplan
 from ringfence.facts.numbers.dialplan import Number
 from ringfence.facts.numbers.home import HomeNumbers, abroad_reading
 
@@ -46,6 +46,23 @@ def test_numbers_of_countries_that_share_a_code(
 ) -> None:
     numbers = home(CANADA, dests)
     assert numbers.elsewhere(dests.find(e164), e164) is elsewhere
+
+
+def test_what_is_no_countrys_own_is_ours() -> None:
+    def row(code: str, country: str | None, kind: str) -> Destination:
+        tier = "normal" if kind == "country" else "block"
+        return Destination(code, country, kind, tier, "n", "n")
+
+    rows = [row("1", "US", "country"), row("1416", "CA", "country")]
+    rows += [row("1900", None, "premium"), row("11", None, "unassigned")]
+    listed = Destinations({one.code: one for one in rows})
+    numbers = home(CANADA, listed)
+    for e164, elsewhere in {
+        "19005550123": False,
+        "12125550123": True,
+        "11235550123": True,
+    }.items():
+        assert numbers.elsewhere(listed.find(e164), e164) is elsewhere
 
 
 def test_territories_are_home(dests: Destinations) -> None:

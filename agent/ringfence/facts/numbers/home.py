@@ -47,6 +47,8 @@ class HomeNumbers:
         plan = self.plan
         if not self._shared or row is None or row.country in plan.countries:
             return False
+        if row.country is None and row.kind != UNASSIGNED:
+            return False
         number = self.behind_code(e164[len(plan.code) :])[1]
         return number is None or not number.shared
 
