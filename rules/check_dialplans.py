@@ -55,6 +55,10 @@ are the area's, and what the metadata has beyond is dialled past a switchboard."
 MAX_CARRIERS = 8
 """Carrier codes tried before one number; over many numbers all have their turn."""
 
+COLLIDING = {"JP": ("0037010", "0066010", "0078010")}
+"""Starts of numbers that the metadata has as toll-free and that are something else when
+dialled: a carrier's code and 010, the prefix for abroad. No such number is known."""
+
 Patterns = list["list[tuple[str | Patterns, int, int]]"]
 """A pattern's branches; each is a row of digit sets or groups with their counts."""
 
@@ -144,6 +148,8 @@ def _number(code: str, nsn: str) -> PhoneNumber:
 
 def _valid(plan: Dialplan, nsn: str, *, with_area: bool) -> Valid | None:
     number = _number(plan.code, nsn)
+    if nsn.startswith(COLLIDING.get(plan.country, ("none",))):
+        return None
     if not phonenumbers.is_valid_number_for_region(number, plan.country):
         return None
     written = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
