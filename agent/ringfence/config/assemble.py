@@ -20,7 +20,7 @@ from ringfence.engine import Policy, Settings
 from ringfence.errors import ConfigError
 from ringfence.facts import World
 from ringfence.facts.country import CountryTable, NetworkSet
-from ringfence.facts.numbers import NumberPolicy, NumberReader
+from ringfence.facts.numbers import Dialplan, NumberPolicy, NumberReader
 from ringfence.facts.world import INSIDE_ALWAYS
 from ringfence.rules import Rule, RuleSet
 from ringfence.rules.counts import most_over
@@ -51,20 +51,30 @@ def assemble(
             f'numbers.dialplan = "{config.numbers_dialplan}": '
             f"expected one of {', '.join(names)}"
         )
+    plan = None
+    if config.numbers_dialplan in names:
+        plan = _attempt(problems, lambda: _dialplan(config, folder))
     countries = _attempt(problems, lambda: _countries(config, folder))
     networks = _attempt(problems, lambda: _inside(config, inside))
     numbers = _attempt(problems, lambda: _numbers(config))
-    if countries is None or networks is None or numbers is None or problems:
+    if (
+        plan is None
+        or countries is None
+        or networks is None
+        or numbers is None
+        or problems
+    ):
         raise ConfigError(problems)
+    lines = config.numbers_outside_line
 
     world = World(
         countries=countries,
         home=config.origin_home,
         inside=networks,
         reader=NumberReader(
-            load_dialplan(folder, config.numbers_dialplan),
+            plan,
             load_destinations(folder),
-            outside_line=config.numbers_outside_line,
+            outside_line=plan.outside_line if lines is None else lines,
             idd=config.numbers_idd,
             area_code=config.numbers_area_code,
         ),
@@ -102,6 +112,12 @@ def _inside(config: Config, more: tuple[str, ...]) -> NetworkSet:
     configured = NetworkSet.parse(config.network_inside, "network.inside")
     added = NetworkSet.parse(more, "--inside")
     return NetworkSet([*always.networks, *configured.networks, *added.networks])
+
+
+def _dialplan(config: Config, folder: Path) -> Dialplan:
+    plan = load_dialplan(folder, config.numbers_dialplan)
+    plan.choose(config.numbers_options)
+    return plan
 
 
 def _numbers(config: Config) -> NumberPolicy:

@@ -1,20 +1,19 @@
 """The reader against tables of cases, and against text of any kind."""
 
 import csv
-import re
 import string
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numbercases import Case, cases, read
 from ringfence.errors import ConfigError
 from ringfence.facts.numbers import (
     Destinations,
     Dialplan,
     NumberPolicy,
     NumberReader,
-    Reading,
 )
 from ringfence.facts.numbers.canonical import MAX_DIGITS, MAX_TEXT
 from ringfence.facts.numbers.reader import MAX_URI
@@ -22,7 +21,7 @@ from ringfence.facts.numbers.reading import KINDS
 
 HERE = Path(__file__).parent
 SHARED_CASES = HERE.parents[3] / "shared/data/number_cases.csv"
-SCHEME = re.compile(r"(sips?|tel|urn):", re.IGNORECASE)
+JAPAN = cases(HERE / "cases_jp.txt")
 
 # Rows of the shared table whose decision is not ours to give, with the reason.
 DEVIATIONS = {
@@ -30,40 +29,18 @@ DEVIATIONS = {
 }
 
 
-def read(reader: NumberReader, text: str) -> Reading:
-    return reader.read_uri(text) if SCHEME.match(text) else reader.read_dialled(text)
-
-
-def table() -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for line in (HERE / "cases_jp.txt").read_text(encoding="utf-8").splitlines():
-        if not line or line.startswith(("# ", "## ")):
-            continue
-        *dialled, kind, number, detail, status, _why = line.split("|")
-        detail = detail.strip()
-        if detail == "=":
-            detail = rows[-1][3]
-        text = re.sub(
-            r"\\u([0-9a-f]{4})",
-            lambda match: chr(int(match[1], 16)),
-            "|".join(dialled).strip(),
-        )
-        rows.append((text, kind.strip(), number.strip(), detail, status.strip()))
-    return rows
-
-
-@pytest.mark.parametrize("row", table(), ids=lambda row: ascii(row[0]))
+@pytest.mark.parametrize("case", JAPAN, ids=lambda case: ascii(case.dialled))
 def test_what_is_dialled_in_japan(
-    row: tuple[str, ...], reader: NumberReader, office: NumberPolicy
+    case: Case, reader: NumberReader, office: NumberPolicy
 ) -> None:
-    text, kind, number, detail, status = row
-    reading = read(reader, text)
-    assert (reading.kind, reading.number, reading.detail) == (kind, number, detail)
-    assert office.rule_on(reading).status == status
+    reading = read(reader, case.dialled)
+    found = (reading.kind, reading.number, reading.detail)
+    assert found == (case.kind, case.number, case.detail)
+    assert office.rule_on(reading).status == case.status
 
 
 def test_the_table_is_long_enough() -> None:
-    assert len(table()) > 250
+    assert len(JAPAN) > 250
 
 
 def test_shared_cases(reader: NumberReader, office: NumberPolicy) -> None:
