@@ -91,7 +91,13 @@ def test_a_rule_that_would_stop_a_call_for_help_is_refused(
     match: dict[str, object], number: str
 ) -> None:
     (told,) = refused(rule(match, id="greedy"))
-    assert told.startswith(f"rules.greedy: would stop a call to {number};")
+    assert told.startswith(f"rules.greedy: would stop INVITE of a call to {number};")
+
+
+@pytest.mark.parametrize("method", ["ACK", "CANCEL", "PRACK", "UPDATE", "BYE"])
+def test_so_is_one_that_would_stop_what_belongs_to_such_a_call(method: str) -> None:
+    (told,) = refused(rule({"method": method, "to_user": "118"}))
+    assert told.startswith(f"rules.test-rule: would stop {method} of a call to 118;")
 
 
 def test_every_rule_that_is_wrong_is_told() -> None:
@@ -106,7 +112,7 @@ def test_every_rule_that_is_wrong_is_told() -> None:
         {"destination_status": "listed"},
         {"destination_class": "international"},
         {"method": "INVITE", "side": "outside"},
-        {"method": "REGISTER", "side": "inside"},
+        {"method": ["REGISTER", "OPTIONS"], "side": "inside"},
         {"user_agent": {"prefix": "friendly-scanner"}},
     ],
 )
@@ -137,7 +143,7 @@ def test_a_folder_with_such_a_rule_does_not_load(
     lines += ['[docs]\nwhat = "x"\nwhy = "x"\nfalse_positives = "x"\nreferences=["x"]']
     (folder / "coast.toml").write_text("\n".join(lines), encoding="utf-8")
     assert main(["explain", "--bundle", str(folder), "118"]) == 4
-    assert "rules.coast: would stop a call to 118" in capsys.readouterr().err
+    assert "rules.coast: would stop INVITE of a call to 118" in capsys.readouterr().err
 
 
 # Whatever a site writes, within what the keys take; and what they do not take.
@@ -251,4 +257,4 @@ def test_no_bundle_stops_a_call_for_help(
         refuse_what_stops_help(PLAN, ("0", "9"), world, rules)
     except BundleError as error:
         for line in str(error).splitlines():
-            assert line.startswith("rules.test-rule: would stop a call to ")
+            assert line.startswith("rules.test-rule: would stop INVITE of a call to ")

@@ -23,13 +23,15 @@ MAX_OF_A_FORM = 200
 
 _INSIDE = bytes([192, 168, 0, 1])
 _ROUTER = bytes([192, 168, 0, 254])
-_CALL = b"""INVITE sip:%(user)b@192.168.0.254 SIP/2.0
+_OF_A_CALL = ("ACK", "CANCEL", "PRACK", "UPDATE", "BYE")
+"""Without these a call that was let pass does not come about, or does not end."""
+_REQUEST = b"""%(method)b sip:%(user)b@192.168.0.254 SIP/2.0
 Via: SIP/2.0/UDP 192.168.0.1:5060;branch=z9hG4bK1
 Max-Forwards: 70
 From: <sip:201@192.168.0.254>;tag=1
 To: <sip:%(user)b@192.168.0.254>
 Call-ID: 1@192.168.0.1
-CSeq: 1 INVITE
+CSeq: 1 %(method)b
 Contact: <sip:201@192.168.0.1>
 Content-Length: 0
 
@@ -71,36 +73,41 @@ def refuse_what_stops_help(
     dialled = list(always_passing(plan))
     dialled += [line + number for line in outside_line for number in emergency]
     dialled.append("sos")
-    stopping = [
-        rule
-        for rule in rules
-        if rule.on == "request" and rule.count is None and _stops_calls(rule)
-    ]
+    stopping = [rule for rule in rules if _stops_requests(rule)]
     for number in dialled:
-        facts = _call(number, world)
+        facts = _request("INVITE", number, world)
         ruling = facts.number_ruling
         if ruling is None or ruling.status != "exempt":
             said = "nothing" if ruling is None else ruling.why
             problems.append(f"numbers: {number} would not pass ({said})")
+        asked = {"INVITE": facts}
+        if number in emergency:
+            asked |= {one: _request(one, number, world) for one in _OF_A_CALL}
         for rule in list(stopping):
-            if rule.match(facts) is not None:
-                stopping.remove(rule)  # one number names the problem
-                problems.append(
-                    f"rules.{rule.id}: would stop a call to {number}; expected a rule"
-                    " that leaves emergency and special numbers alone"
-                )
+            for method, about in asked.items():
+                if method in (rule.methods or asked) and rule.match(about) is not None:
+                    problems.append(
+                        f"rules.{rule.id}: would stop {method} of a call to {number};"
+                        " expected a rule that leaves emergency and special numbers"
+                        " alone"
+                    )
+                    stopping.remove(rule)  # one number names the problem
+                    break
     if problems:
         raise BundleError("\n".join(problems))
 
 
-def _stops_calls(rule: Rule) -> bool:
-    methods = rule.methods
-    return rule.verdict is not Verdict.ACCEPT and (not methods or "INVITE" in methods)
+def _stops_requests(rule: Rule) -> bool:
+    return (
+        rule.on == "request"
+        and rule.count is None
+        and rule.verdict is not Verdict.ACCEPT
+    )
 
 
-def _call(number: str, world: World) -> Facts:
-    """Make the facts of a call from inside."""
+def _request(method: str, number: str, world: World) -> Facts:
+    """Make the facts of a request from inside."""
     user = number.replace("#", "%23").encode()
-    raw = _CALL % {b"user": user}
+    raw = _REQUEST % {b"method": method.encode(), b"user": user}
     packet = Datagram(_INSIDE, _ROUTER, 5060, 5060, raw, False)
     return Facts(world, packet, "inside", Message(raw))
