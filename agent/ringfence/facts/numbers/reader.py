@@ -21,6 +21,7 @@ from ringfence.facts.numbers.reading import (
     EMERGENCY,
     EXTENSION,
     NON_NUMERIC,
+    SPECIAL,
     UNASSIGNED,
     Reading,
 )
@@ -29,6 +30,7 @@ from ringfence.facts.numbers.walk import (
     BUILT_IN,
     GLOBAL,
     HOME,
+    MIN_GUESS,
     NOWHERE,
     START,
     UNREAD,
@@ -132,6 +134,8 @@ class NumberReader:
         """Read canonical digits: global, with feature codes, or plain."""
         if digits.startswith("+"):
             number = digits[1:]
+            if "*" in number or "#" in number:
+                return self._coded_global(number).behind("+")
             # "+119" comes from phones that put a plus before everything.
             short = self._builtin.find(number) or number in ANYWHERE
             mode = START if short or number.startswith("0") else GLOBAL
@@ -144,6 +148,12 @@ class NumberReader:
         if "*" in digits or "#" in digits:
             return self._coded(digits)
         return self._walker.read(digits)
+
+    def _coded_global(self, number: str) -> Ranked:
+        """Read what has a plus in front and stars within: to the first, and all of it."""
+        head = number.replace("#", "*").partition("*")[0]
+        best = self._walker.read(head, GLOBAL)
+        return self._sterner(number.replace("#", "").replace("*", ""), GLOBAL, best)
 
     def _coded(self, digits: str) -> Ranked:
         """Read past star and hash codes: `*67#…`, `*67…`, `9#…`, `##…`.
@@ -178,11 +188,19 @@ class NumberReader:
         return self._sterner(digits.replace("#", "").replace("*", ""), START, best)
 
     def _as_scattered(self, dialled: Dialled, best: Ranked) -> Ranked:
-        """Where letters, pauses or a late plus hide a listed number, take that one."""
-        if best.rank <= HOME:
+        """Where letters, pauses or a late plus hide a listed number, take that one.
+
+        A plus says that a whole number abroad follows, whatever the digits before it
+        make of it (`0+298…`, `*12#+36…`). Letters and pauses say less: they do not turn
+        a call at home or for help into another one, but 184 and a pause is no call.
+        """
+        if best.rank == BUILT_IN and best.reading.kind == EMERGENCY:
             return best
-        if dialled.inner_global:
-            best = self._sterner(dialled.inner_global, GLOBAL, best)
+        inner = dialled.inner_global
+        if len(inner) >= MIN_GUESS:
+            best = self._sterner(inner, GLOBAL, best)
+        if best.rank <= HOME and best.reading.kind != SPECIAL:
+            return best
         if dialled.scattered:
             number = dialled.scattered.removeprefix("+")
             mode = START if number is dialled.scattered else GLOBAL
