@@ -23,15 +23,8 @@ DIFFERENCES = {
     "212528812345": ("MA", "EH", "5288 and 5289 are the network of Western Sahara"),
     "672106609": ("NF", "AQ", "672 1 is Australia's Antarctic stations"),
 }
-DIALLED = (
-    "010{}",
-    "+{}",
-    "0033-010-{}",
-    "sip:+{}@h;user=phone",
-    "0010{}",
-    "0081-010-{}",
-)
-"""Ways of dialling for which nothing at home can be meant: `0010` is checked apart."""
+DIALLED = ("010{}", "+{}", "0033-010-{}", "sip:+{}@h;user=phone", "0081-010-{}")
+"""Ways of dialling by which nothing at home can be meant."""
 
 HOME_TYPES = {
     "FIXED_LINE": "domestic_fixed",
