@@ -20,11 +20,7 @@ phonenumbers = pytest.importorskip(
     "phonenumbers", reason="numbers of all countries come from phonenumbers"
 )
 
-TRIES = (
-    100_000
-    if os.environ.get("RINGFENCE_HYPOTHESIS") == "deep"
-    else int(os.environ.get("TRIES", "1000"))
-)
+TRIES = 100_000 if os.environ.get("RINGFENCE_HYPOTHESIS") == "deep" else 1_000
 PLAIN = ("010", "carrier 010", "chain 010", "+")
 """Prefixes that disguises are put on."""
 
@@ -54,7 +50,7 @@ SPARE = {"carrier's number"}
 carrier, 010 and area code 311, which is no area code."""
 MISSES: dict[str, set[str]] = {
     "00": ZEROS,
-    "+00": {"carrier", "outside line"},
+    "+00": {"carrier", "outside line", "special"},
     "zeros": {*ZEROS, "local", "adapter"},
     "outside 9, 00": ZEROS,
     "outside 9, 000": {"outside line"},
@@ -66,12 +62,12 @@ MISSES: dict[str, set[str]] = {
     "+81 carrier 010": SPARE,
     "carrier and digits 010": {"carrier", "carrier abroad", "home", *SPARE},
     "810": {"home"},
-    "junk 810": {"home", "carrier", "outside line"},
+    "junk 810": {"home", "carrier", "outside line", "special"},
     "no prefix": {"local", "too short"},
     "chain, no prefix": {"local", "NANP", "too short"},
     "pauses between": {"carrier", "outside line", "special"},
     "star code": {"carrier", "outside line", "feature code", "local"},
-    "stars between": {"feature code"},
+    "stars between": {"feature code", "home", "special"},
 }
 """Which collisions each form has; the forms that are not here have none."""
 
