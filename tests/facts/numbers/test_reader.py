@@ -26,6 +26,7 @@ from ringfence.facts.numbers.reading import KINDS
 
 HERE = Path(__file__).parent
 SHARED_CASES = HERE.parents[3] / "shared/data/number_cases.csv"
+WITH_00 = "cases_jp_idd00.txt"
 STATUSES = ("exempt", "allowed", "listed", "unlisted")
 SCHEME = re.compile(r"(sips?|tel|urn):", re.IGNORECASE)
 
@@ -39,9 +40,9 @@ def read(reader: NumberReader, text: str) -> Reading:
     return reader.read_uri(text) if SCHEME.match(text) else reader.read_dialled(text)
 
 
-def table() -> list[tuple[str, ...]]:
+def table(name: str = "cases_jp.txt") -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for line in (HERE / "cases_jp.txt").read_text(encoding="utf-8").splitlines():
+    for line in (HERE / name).read_text(encoding="utf-8").splitlines():
         if not line or line.startswith(("# ", "## ")):
             continue
         *dialled, kind, number, detail, status, _why = line.split("|")
@@ -67,8 +68,22 @@ def test_what_is_dialled_in_japan(
     assert office.rule_on(reading).status == status
 
 
-def test_the_table_is_long_enough() -> None:
-    assert len(table()) > 250
+@pytest.mark.parametrize("row", table(WITH_00), ids=lambda row: ascii(row[0]))
+def test_what_is_dialled_where_00_leads_abroad(
+    row: tuple[str, ...], plan: Dialplan, dests: Destinations, office: NumberPolicy
+) -> None:
+    text, kind, number, detail, status = row
+    reading = read(NumberReader(plan, dests, idd=("00",)), text)
+    assert (reading.kind, reading.number, reading.detail) == (kind, number, detail)
+    assert office.rule_on(reading).status == status
+
+
+def test_the_tables_are_long_enough() -> None:
+    assert len(table()) >= 300
+    mine = {row[0] for row in table()}
+    assert len(mine) == len(table()), "a case stands there twice"
+    collisions = [row for row in table(WITH_00) if row[0] in mine]
+    assert len(collisions) >= 10
 
 
 def test_shared_cases(reader: NumberReader, office: NumberPolicy) -> None:

@@ -150,10 +150,16 @@ class NumberReader:
         return self._walker.read(digits)
 
     def _coded_global(self, number: str) -> Ranked:
-        """Read what has a plus in front and stars within: to the first, and all of it."""
+        """Read what has a plus in front and stars within.
+
+        All digits, or those to the first star, if behind it stand but tones.
+        """
+        walker = self._walker
+        whole = walker.read(number.replace("#", "").replace("*", ""), GLOBAL)
         head = number.replace("#", "*").partition("*")[0]
-        best = self._walker.read(head, GLOBAL)
-        return self._sterner(number.replace("#", "").replace("*", ""), GLOBAL, best)
+        if whole.listed or len(head) < MIN_SEGMENT:
+            return whole
+        return walker.read(head, GLOBAL)
 
     def _coded(self, digits: str) -> Ranked:
         """Read past star and hash codes: `*67#…`, `*67…`, `9#…`, `##…`.
