@@ -51,7 +51,7 @@ WRITTEN = [
 
 def refused(*rules: Rule) -> list[str]:
     with pytest.raises(BundleError) as wrong:
-        refuse_what_stops_help(PLAN, ("0", "9"), DEFAULTS.world, rules)
+        refuse_what_stops_help(DEFAULTS.world, rules)
     return str(wrong.value).splitlines()
 
 
@@ -69,7 +69,7 @@ def test_the_numbers() -> None:
 
 
 def test_the_embedded_rules_are_sound() -> None:
-    refuse_what_stops_help(PLAN, ("0", "9"), DEFAULTS.world, DEFAULTS.rules.rules)
+    refuse_what_stops_help(DEFAULTS.world, DEFAULTS.rules.rules)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_every_rule_that_is_wrong_is_told() -> None:
     ],
 )
 def test_other_rules_are_not(match: dict[str, object]) -> None:
-    refuse_what_stops_help(PLAN, ("0",), DEFAULTS.world, [rule(match)])
+    refuse_what_stops_help(DEFAULTS.world, [rule(match)])
 
 
 def test_a_reader_that_loses_a_number_is_refused() -> None:
@@ -128,7 +128,7 @@ def test_a_reader_that_loses_a_number_is_refused() -> None:
 
     world = replace(DEFAULTS.world, numbers=Deaf())
     with pytest.raises(BundleError, match="171 would not pass"):
-        refuse_what_stops_help(PLAN, (), world, [])
+        refuse_what_stops_help(world, [])
 
 
 def test_a_folder_with_such_a_rule_does_not_load(
@@ -254,7 +254,7 @@ def test_no_bundle_stops_a_call_for_help(
     for number in EMERGENCY:
         assert not stopped(bare, number, ABROAD)
     try:
-        refuse_what_stops_help(PLAN, ("0", "9"), world, rules)
+        refuse_what_stops_help(world, rules)
     except BundleError as error:
         for line in str(error).splitlines():
             assert line.startswith("rules.test-rule: would stop INVITE of a call to ")

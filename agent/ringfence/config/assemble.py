@@ -59,13 +59,12 @@ def assemble(
     if countries is None or networks is None or numbers is None or problems:
         raise ConfigError(problems)
 
-    plan = load_dialplan(folder, config.numbers_dialplan)
     world = World(
         countries=countries,
         home=config.origin_home,
         inside=networks,
         reader=NumberReader(
-            plan,
+            load_dialplan(folder, config.numbers_dialplan),
             load_destinations(folder),
             outside_line=config.numbers_outside_line,
             idd=config.numbers_idd,
@@ -77,7 +76,7 @@ def assemble(
         block_networks=config.origin_block.networks,
         block_countries=config.origin_block.countries,
     )
-    refuse_what_stops_help(plan, config.numbers_outside_line, world, rules.rules)
+    refuse_what_stops_help(world, rules.rules)
     return Settings(
         world=world,
         rules=_with_modes(rules, config.rules),

@@ -56,22 +56,18 @@ def always_passing(plan: Dialplan) -> Iterator[str]:
         yield from numbers
 
 
-def refuse_what_stops_help(
-    plan: Dialplan,
-    outside_line: Iterable[str],
-    world: World,
-    rules: Iterable[Rule],
-) -> None:
+def refuse_what_stops_help(world: World, rules: Iterable[Rule]) -> None:
     """Raise `BundleError` if a call to a number that always passes might be stopped.
 
     Asked are the numbers as they are, the emergency numbers behind each digit for an
     outside line, and `sip:sos@`. A rule is refused if it would stop a call about which nothing is
     remarkable but the number; what rules count is not asked, as no such call is counted.
     """
-    emergency = plan.builtin.emergency
+    reader = world.reader
+    emergency = reader.plan.builtin.emergency
     problems: list[str] = []
-    dialled = list(always_passing(plan))
-    dialled += [line + number for line in outside_line for number in emergency]
+    dialled = list(always_passing(reader.plan))
+    dialled += [line + number for line in reader.outside_line for number in emergency]
     dialled.append("sos")
     stopping = [rule for rule in rules if _stops_requests(rule)]
     for number in dialled:

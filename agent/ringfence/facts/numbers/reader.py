@@ -81,8 +81,9 @@ class NumberReader:
         ]
         if problems:
             raise ConfigError(problems)
+        self.plan = plan
+        self.outside_line = outside_line
         self._builtin = plan.builtin
-        self._country = plan.country
         self._walker = Walker(plan, dests, outside_line, idd, area_code)
 
     def read_uri(self, uri_text: str) -> Reading:
