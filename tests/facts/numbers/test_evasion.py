@@ -41,16 +41,15 @@ COLLISIONS = {
     " account, a device; from ten on they are taken for E.164",
     "NANP": "184 and nine digits are twelve that start with 1",
     "adapter": "0000 and a national number, and zeros and a country",
-    "special": "091 is followed by any 2 to 10 digits",
     "feature code": "010*3 and a national number, and 010 and a country behind stars",
 }
-ZEROS = {"carrier's number", "carrier", "carrier abroad", "outside line", "special"}
+ZEROS = {"carrier's number", "carrier", "carrier abroad", "outside line"}
 SPARE = {"carrier's number"}
 """Where the code abroad is one that nobody has: 0037-6901013111580 is toll-free, or a
 carrier, 010 and area code 311, which is no area code."""
 MISSES: dict[str, set[str]] = {
     "00": ZEROS,
-    "+00": {"carrier", "outside line", "special"},
+    "+00": {"carrier", "outside line"},
     "zeros": {*ZEROS, "local", "adapter"},
     "outside 9, 00": ZEROS,
     "outside 9, 000": {"outside line"},
@@ -62,12 +61,12 @@ MISSES: dict[str, set[str]] = {
     "+81 carrier 010": SPARE,
     "carrier and digits 010": {"carrier", "carrier abroad", "home", *SPARE},
     "810": {"home"},
-    "junk 810": {"home", "carrier", "outside line", "special"},
+    "junk 810": {"home", "carrier", "outside line"},
     "no prefix": {"local", "too short"},
     "chain, no prefix": {"local", "NANP", "too short"},
-    "pauses between": {"carrier", "outside line", "special"},
+    "pauses between": {"carrier", "outside line"},
     "star code": {"carrier", "outside line", "feature code", "local"},
-    "stars between": {"feature code", "home", "special"},
+    "stars between": {"feature code", "home", "carrier", "outside line"},
 }
 """Which collisions each form has; the forms that are not here have none."""
 
@@ -89,8 +88,6 @@ def name(reading: Reading, number: str) -> str:
         return "carrier's number" if reading.number.startswith("00") else "carrier"
     if reading.detail == "domestic_local":
         return "local"
-    if reading.detail == "domestic_special":
-        return "special"
     if not step:
         return "?"
     for start, what in (
