@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,7 +125,7 @@ def test_a_reader_that_loses_a_number_is_refused() -> None:
             found = super().rule_on(reading)
             return found._replace(status="listed") if reading.number == "171" else found
 
-    world = replace(DEFAULTS.world, numbers=Deaf())
+    world = DEFAULTS.world._replace(numbers=Deaf())
     with pytest.raises(BundleError, match="171 would not pass"):
         refuse_what_stops_help(world, [])
 
@@ -242,12 +241,11 @@ def test_no_bundle_stops_a_call_for_help(
 ) -> None:
     """Not at load: refused with the number named. And not in the engine either."""
     rows = {code: row._replace(code=code) for code, row in table.items()}
-    world = replace(
-        DEFAULTS.world,
+    world = DEFAULTS.world._replace(
         reader=NumberReader(PLAN, Destinations(rows)),
         numbers=NumberPolicy(profile),
     )
-    made: Settings = replace(DEFAULTS, world=world, rules=RuleSet(rules))
+    made: Settings = DEFAULTS._replace(world=world, rules=RuleSet(rules))
     bare = Engine(made)
     for number in (*EMERGENCY, "0119", "9110", "184118", "104", "#7119", "+81119"):
         assert not stopped(bare, number), number
