@@ -111,17 +111,13 @@ def _explain_options(parser: Parser) -> None:
 
 def _explain(args: argparse.Namespace) -> int:
     from ringfence.config import assemble, read_config
-    from ringfence.explain import explain, explain_text
+    from ringfence.explain import Explainer, explain_text
 
-    settings = assemble(read_config(args.config), args.bundle)
+    explainer = Explainer(assemble(read_config(args.config), args.bundle))
+    as_json = json.JSONEncoder(ensure_ascii=False).encode
+    write = as_json if args.json else explain_text
     for what in _words(args.what):
-        record = explain(what, settings)
-        text = (
-            json.dumps(record, ensure_ascii=False)
-            if args.json
-            else explain_text(record)
-        )
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(write(explainer.explain(what)) + "\n")
     return 0
 
 

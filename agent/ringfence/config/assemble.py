@@ -15,6 +15,7 @@ from ringfence.bundle.tables import (
     open_country_table,
     read_country_lines,
 )
+from ringfence.config.invariants import refuse_what_stops_help
 from ringfence.config.schema import Config, Limits
 from ringfence.engine import Policy, Settings
 from ringfence.errors import ConfigError
@@ -35,7 +36,8 @@ def assemble(
 
     `rules_dir` None means the embedded rules; `inside` adds networks to the
     configured ones. Raises `ConfigError` for what the file asks and does not exist,
-    `BundleError` for rules or tables that are not sound.
+    `BundleError` for rules or tables that are not sound, or that would stop a call to
+    an emergency number.
     """
     folder = find_rules_dir() if rules_dir is None else rules_dir
     rules = load_rules(folder)
@@ -84,6 +86,7 @@ def assemble(
         block_networks=config.origin_block.networks,
         block_countries=config.origin_block.countries,
     )
+    refuse_what_stops_help(world, rules.rules)
     return Settings(
         world=world,
         rules=_with_modes(rules, config.rules),
