@@ -73,6 +73,15 @@ def section(match: dict[str, Any], **then: str) -> str:
             {"method": ["INVITE", "REFER"], "side": "outside"},
             "an INVITE or REFER request of which this is true:",
         ),
+        (
+            {"on": ["request", "redirection"], "method": "REFER", "side": "x"},
+            "a REFER request, or a redirection (an answer 3xx to an INVITE), of which "
+            "this is true:",
+        ),
+        (
+            {"on": "redirection", "side": "x"},
+            "**Matches** a redirection (an answer 3xx to an INVITE) of which",
+        ),
         ({"method": "REGISTER", "side": "x"}, "a REGISTER request of which this"),
         ({"side": "x", "call_id": "y"}, "any request of which all of this is true:"),
         ({"user_agent": "x|y"}, '- `user_agent` is `"x|y"`'),
@@ -111,6 +120,8 @@ def test_what_a_rule_does_and_who_is_excepted() -> None:
     rejects = section({"side": "inside"}, verdict="reject", judges="destination")
     assert "Verdict reject (for senders outside: drop). " in rejects
     assert "`numbers.allow`" in rejects
+    both = {"side": "inside", "on": ["request", "redirection"]}
+    assert "(for senders outside and answers: drop)" in section(both, verdict="reject")
 
 
 def test_rules_stand_in_the_order_in_which_they_are_asked() -> None:
