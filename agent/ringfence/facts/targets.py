@@ -23,7 +23,6 @@ them counts. How a number is read and what the lists say of it is asked of the w
 Of several targets a listed one counts; else the first.
 """
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from ringfence.facts.numbers import Reading, Ruling
@@ -34,7 +33,7 @@ from ringfence.facts.numbers.reading import (
     SPECIAL,
 )
 from ringfence.facts.world import World
-from ringfence.sip.address import parse_name_addr, split_values
+from ringfence.sip.address import NameAddr, parse_name_addr, split_values
 from ringfence.sip.message import Message
 
 REQUEST_URI: Final = "Request-URI"
@@ -54,6 +53,10 @@ MAX_HISTORY: Final = 2
 """Newest entries of History-Info that count: the last is the Request-URI once more
 (RFC 7044 section 9.2), the one before is what that was made of."""
 
+MIN_USER: Final = 7
+"""Characters of a user part that may name a number abroad; fewer are an extension."""
+
+_AT_HOME: Final = frozenset({DOMESTIC, EXTENSION, EMERGENCY, SPECIAL})
 _UNREADABLE: Final = frozenset({"domestic_unknown", "private_number"})
 """Details of readings that give digits a class for want of any meaning."""
 
@@ -95,39 +98,39 @@ def _target(world: World, field: str, uri: str) -> Target:
 def _called(world: World, side: str, message: Message) -> Target:
     """Choose among the fields of an INVITE."""
     first = _target(world, REQUEST_URI, message.request_uri or "")
-    reading = first.reading
-    if (
-        side != "inside"
-        or first.ruling.status != "unlisted"
-        or (
-            reading.kind in (DOMESTIC, EXTENSION, EMERGENCY, SPECIAL)
-            and reading.detail not in _UNREADABLE
-        )
-    ):
+    if side != "inside" or first.ruling.status != "unlisted":
         return first
-    for field, uri in _beside(message, abroad=reading.abroad):
-        other = _target(world, field, uri)
-        if other.ruling.status == "listed":
-            return other
+    reading = first.reading
+    if reading.kind in _AT_HOME and reading.detail not in _UNREADABLE:
+        return first
+    for field, address in _beside(message, abroad=reading.abroad):
+        if len(address.uri.user) >= MIN_USER or not address.uri.user:
+            other = _target(world, field, address.uri_text)
+            if other.ruling.status == "listed":
+                return other
     return first
 
 
-def _beside(message: Message, *, abroad: bool) -> Iterator[tuple[str, str]]:
-    """Yield the fields of an INVITE that may say where it goes, with their URIs."""
+def _beside(message: Message, *, abroad: bool) -> list[tuple[str, NameAddr]]:
+    """Return the fields of an INVITE that may say where it goes."""
+    found: list[tuple[str, NameAddr]] = []
     text = message.field("to") or ""
     if not text.startswith(f"<{message.request_uri}>"):  # most say the same twice
         to = parse_name_addr(text)
         if not to.tag:
-            yield "To", to.uri_text
-    newest = message.values("history-info")[-MAX_HISTORY:]
-    for age, value in enumerate(reversed(newest)):
-        uri = parse_name_addr(value).uri_text
+            found.append(("To", to))
+    for age, value in enumerate(reversed(message.values("history-info"))):
+        address = parse_name_addr(value)
         # A target that the call has left says why (RFC 7044 section 9.2).
-        if not age or "?reason=" not in uri.lower().replace("&", "?"):
-            yield "History-Info", uri
+        left = "?reason=" in address.uri_text.lower().replace("&", "?")
+        if not (age and left):
+            found.append(("History-Info", address))
+        if age + 1 == MAX_HISTORY:
+            break
     if abroad:
         for value in message.values("diversion")[:1]:  # the newest (section 5.3.1)
-            yield "Diversion", parse_name_addr(value).uri_text
+            found.append(("Diversion", parse_name_addr(value)))  # noqa: PERF401
+    return found
 
 
 def _worst(world: World, field: str, uris: list[str]) -> Target | None:
