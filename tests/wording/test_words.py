@@ -8,6 +8,7 @@ import pytest
 import tomli
 from builders import RULES
 from ringfence.bundle.notes import load_notes
+from ringfence.facts.numbers.emergency import SPECIAL_FORMS
 from ringfence.facts.numbers.reading import KINDS
 from ringfence.wording import LANGUAGES, en, ja, language
 
@@ -19,12 +20,12 @@ PLANS = [
 ]
 
 DETAILS = {
-    *("emergency", "special_1xy", "special_hash", "non_numeric", "overlong"),
+    *("emergency", "non_numeric", "overlong"),
     *("international", "international_foreign_idd", "international_bare"),
     *("international_junk_prefix", "international_spare"),
     *("domestic_unknown", "extension_or_short", "private_number", "feature_code"),
 }
-"""Those that the code names; the others stand in dial plans."""
+"""Those that the reader names; the others are built in or stand in dial plans."""
 
 STEPS = {
     *("+", "carrier", "idd", "foreign idd", "outside line", "home", "extra zeros"),
@@ -87,7 +88,9 @@ def test_everything_has_words(table: ModuleType) -> None:
     words = table.WORDS
     for kind in KINDS:
         assert f"class.{kind}" in words
-    details = set(DETAILS)
+    details = DETAILS | {
+        detail for forms in SPECIAL_FORMS.values() for _, detail in forms
+    }
     steps = set(STEPS)
     for plan in PLANS:
         for part in ("numbers", "local", "special"):
