@@ -9,8 +9,9 @@ import tomli
 from builders import REPOSITORY, RULES, rule_table
 from ringfence.decode import REASONS as DECODE_REASONS
 from ringfence.facts import VOCABULARY
-from ringfence.rules.catalogue import KINDS, SHAPES, WORDS, catalogue
+from ringfence.rules.catalogue import KINDS, ONS, SHAPES, WORDS, catalogue
 from ringfence.rules.compile import _SHAPES, COMPARISONS
+from ringfence.rules.model import LEARNT, MESSAGES
 from ringfence.sip.reasons import ANOMALIES
 from ringfence.sip.reasons import REASONS as SIP_REASONS
 
@@ -30,6 +31,7 @@ def test_readme_is_up_to_date() -> None:
 def test_nothing_is_without_words() -> None:
     assert set(WORDS) == set(COMPARISONS)
     assert set(SHAPES) == set(_SHAPES)
+    assert set(ONS) == {*MESSAGES, *LEARNT}
     assert {fact.kind for fact in VOCABULARY.values()} <= set(KINDS)
 
 
@@ -48,7 +50,14 @@ def test_every_rule_is_there_with_all_its_documentation() -> None:
 
 
 def test_every_word_and_reason_is_there() -> None:
-    for name in [*VOCABULARY, *COMPARISONS, *DECODE_REASONS, *SIP_REASONS, *ANOMALIES]:
+    for name in [
+        *VOCABULARY,
+        *ONS,
+        *COMPARISONS,
+        *DECODE_REASONS,
+        *SIP_REASONS,
+        *ANOMALIES,
+    ]:
         assert f"\n| `{name}` | " in README
 
 

@@ -7,7 +7,7 @@ import pytest
 from builders import ABROAD, INSIDE, JAPAN, NOWHERE, REPOSITORY, RULES, settings
 from ringfence.bundle.notes import load_notes
 from ringfence.explain import explain
-from ringfence.wording.explanation import MAX_OTHERS, Explanation
+from ringfence.wording.explanation import LISTED_RULE, MAX_OTHERS, Explanation
 
 CASES = REPOSITORY.parent / "shared" / "data" / "number_cases.csv"
 NOTES = load_notes(RULES, "jp")
@@ -152,6 +152,12 @@ def test_how_a_number_was_read_and_on_whose_word(what: str, read: str, by: str) 
             'numbers.profile = "office"',
         ),
         (
+            "+23276123456",
+            '[rules.blocked-destination]\nmode = "off"\n',
+            "no rule in force stops what is listed",
+            "take mode out of [rules.blocked-destination]",
+        ),
+        (
             "+12125551234",
             "",
             "no list and no rule has it, so it passes",
@@ -263,6 +269,10 @@ def test_every_known_case_is_explained_without_a_gap(lang: str) -> None:
         if row["expected_decision"] == "flag":
             label = "Because" if lang == "en" else "理由"
             assert line(text.splitlines(), label)
+
+
+def test_the_rule_that_is_advised_is_there() -> None:
+    assert (RULES / f"{LISTED_RULE}.toml").exists()
 
 
 # Addresses ----------------------------------------------------------------------------

@@ -80,6 +80,24 @@ _EXCEPTIONS: Final = {
     "destination": "**Exceptions.** Numbers that begin as one in `numbers.allow` does.",
 }
 
+ONS: Final = {
+    "request": "a request; `method` may say which",
+    "response": "any answer",
+    **EVENTS,
+}
+"""What a rule's `on` can name."""
+
+_ABOUT: Final = """\
+## What a rule is about
+
+`on` names one of these, or `["request", "redirection"]` both. A call can be forwarded
+or transferred instead of dialled, so a rule about destinations asks for REFER and
+redirections too; their `destination_…` facts are about where they lead.
+
+| on | is |
+|---|---|
+"""
+
 _FACTS: Final = """\
 ## Facts
 
@@ -127,6 +145,7 @@ def catalogue(tables: Iterable[Table]) -> str:
     parts = [_HEAD + "".join(map(_row, rules))]
     parts += map(_rule, rules)
     parts += [
+        _ABOUT + _names(ONS),
         _FACTS
         + "".join(
             f"| `{name}` | {KINDS[fact.kind]} | {fact.what} |\n"

@@ -106,7 +106,6 @@ WORDS: Final[dict[str, str]] = {
     "lost.exempt": "does not count, as this number always passes",
     "lost.listed": "possible too; of several the listed one counts",
     "lost.equal": "possible too, and no more listed",
-    "lost.decides": "possible too, and decides, as it is listed",
     # On whose word.
     "by.emergency": "built in: emergency calls always pass, no setting changes that",
     "by.special": "built in: special numbers always pass from inside",
@@ -118,6 +117,7 @@ WORDS: Final[dict[str, str]] = {
     "by.malformed": 'your setting: policy.malformed = "drop" ({reason})',
     "by.default": "no list and no rule has it, so it passes",
     "by.watch": "the destination list (rules/destinations.csv)",
+    "by.off": "no rule in force stops what is listed",
     "by.origin.allow": "your setting: origin.allow has this address or its country",
     "by.origin.block": "your setting: origin.block has this address or its country",
     # Why only logged.

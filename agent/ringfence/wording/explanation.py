@@ -21,6 +21,9 @@ from ringfence.rules.counts import duration
 MAX_OTHERS: Final = 3
 """Other readings that are told; more of them say nothing new."""
 
+LISTED_RULE: Final = "blocked-destination"
+"""The rule that stops what the destination list lists."""
+
 _ENTRY: Final = re.compile(r"numbers\.(?:allow|block) has (\d+)")
 """How a ruling names the entry of a list that decided."""
 
@@ -65,14 +68,15 @@ class Explanation:
         reading = world.reader.read_uri(str(record["input"]))
         ruling = world.numbers.rule_on(reading)
         decides = self._deciding(reading, ruling)
-        yield self._say("line.number", text=self._what(decides))
-        yield self._say("line.read", text=self._read(decides))
+        row = self._row(decides)
+        yield self._say("line.number", text=self._what(decides, row))
+        yield self._say("line.read", text=self._read(decides, row))
         yield from self._others(reading, decides, ruling)
         yield self._say("line.by", text=self._whose(record, decides, ruling))
-        why = self._why(record, decides, ruling)
+        why = self._why(record, decides, ruling, row)
         if why:
             yield self._say("line.why", text=why)
-        change = self._change(record, decides, ruling)
+        change = self._change(record, decides, ruling, row)
         if change:
             yield self._say("line.change", text=change)
 
@@ -87,35 +91,34 @@ class Explanation:
                         return other
         return reading
 
-    def _what(self, reading: Reading) -> str:
+    def _row(self, reading: Reading) -> Row | None:
+        """Find where a number abroad leads."""
+        if reading.abroad and reading.detail != "overlong":
+            return self._notes.destination(reading.e164)
+        return None
+
+    def _what(self, reading: Reading, row: Row | None) -> str:
         """Say what a number is, and where it leads."""
         words = self._words
         overlong = reading.detail == "overlong"
         abroad = reading.abroad and not overlong
         number = f"+{reading.number}" if abroad else reading.number
-        place = ""
-        if abroad:
-            row = self._notes.destination(reading.e164)
-            if row is not None and reading.kind != UNASSIGNED:
-                place = self._name(row)
         what = words[f"class.{reading.kind}"]
         detail = words.get(f"detail.{reading.detail}", reading.detail)
         finer = [] if overlong else [what]
         if detail and detail not in (what, words["detail.international"]):
             finer.append(detail)
-        if place:
-            finer.insert(0, place)
+        if row is not None and reading.kind != UNASSIGNED:
+            finer.insert(0, self._name(row))
         return self._say("named", what=number, name=words["join"].join(finer))
 
-    def _read(self, reading: Reading) -> str:
+    def _read(self, reading: Reading, row: Row | None) -> str:
         """Say step by step how a number was read."""
         parts = [self._step(step) for step in reading.steps]
-        if reading.abroad and reading.detail != "overlong":
-            row = self._notes.destination(reading.e164)
-            if row is not None:
-                parts.append(f"{row.code} {self._name(row)}")
-            else:
-                parts.append(f"{reading.e164[:3]} {self._words['class.unassigned']}")
+        if row is not None:
+            parts.append(f"{row.code} {self._name(row)}")
+        elif reading.abroad and reading.detail != "overlong":
+            parts.append(f"{reading.e164[:3]} {self._words['class.unassigned']}")
         else:
             detail = self._words.get(f"detail.{reading.detail}", reading.detail)
             parts.append(f"{reading.number} {detail}")
@@ -150,7 +153,9 @@ class Explanation:
         else:
             lost = "lost.listed" if ruling.status == "listed" else "lost.equal"
         for other in others:
-            text = self._say("other", read=self._read(other), why=words[lost])
+            text = self._say(
+                "other", read=self._read(other, self._row(other)), why=words[lost]
+            )
             yield self._say("line.other", text=text)
 
     def _whose(self, record: Record, reading: Reading, ruling: Ruling) -> str:
@@ -172,6 +177,8 @@ class Explanation:
             text = self._words[
                 f"by.{kind if kind in (EMERGENCY, SPECIAL) else 'elsewhere'}"
             ]
+        elif ruling.status == "listed":
+            text = self._words["by.off"]
         else:
             text = self._words[
                 "by.default" if ruling.source == "default" else "by.watch"
@@ -203,7 +210,9 @@ class Explanation:
             return "held.rule"
         return "held.profile"
 
-    def _why(self, record: Record, reading: Reading, ruling: Ruling) -> str:
+    def _why(
+        self, record: Record, reading: Reading, ruling: Ruling, row: Row | None
+    ) -> str:
         """Say what the lists have about a number, and where they have it from."""
         words = self._words
         if ruling.status == "exempt":
@@ -211,7 +220,6 @@ class Explanation:
         if reading.detail == "overlong":
             return words["tier.overlong"]
         if reading.abroad:
-            row = self._notes.destination(reading.e164)
             code = reading.e164[:3] if row is None else row.code
             if row is None or reading.kind == UNASSIGNED:
                 said = self._say("tier.unassigned", code=code)
@@ -233,7 +241,9 @@ class Explanation:
         what = "" if rule is None else rule.docs.what
         return self._rule_words.get(rule_id, what)
 
-    def _change(self, record: Record, reading: Reading, ruling: Ruling) -> str:
+    def _change(
+        self, record: Record, reading: Reading, ruling: Ruling, row: Row | None
+    ) -> str:
         """Say what to type to have it otherwise; "" where nothing would help."""
         words = self._words
         if ruling.status == "exempt":
@@ -248,10 +258,11 @@ class Explanation:
             return ""
         code = reading.e164
         if reading.abroad:
-            row = self._notes.destination(code)
             code = code[:3] if row is None else row.code
         if ruling.source == "block":
             return self._say("change.profile", code=code)
+        if ruling.status == "listed" and record["rule"] is None:
+            return self._say("change.enforce_rule", rule=LISTED_RULE)
         return self._say(
             "change.allow" if ruling.status == "listed" else "change.block", code=code
         )
