@@ -2,6 +2,8 @@
 
 import pytest
 from builders import JAPAN, LISTED, ROUTER, UNLISTED, invite, response, settings, sip
+from hypothesis import given
+from hypothesis import strategies as st
 from ringfence.facts.targets import MAX_TARGETS, Target, dialled
 from ringfence.sip.message import Message
 
@@ -230,6 +232,28 @@ def test_the_same_target_counts_once() -> None:
 @pytest.mark.parametrize("method", ["OPTIONS", "MESSAGE", "SUBSCRIBE", "ACK", "BYE"])
 def test_other_requests_dial_nothing(method: str) -> None:
     assert found(sip(method, f"sip:{LISTED}@{ROUTER}", {**BESIDE}))[0] is None
+
+
+VALUES = st.text(
+    st.sampled_from('<>";,:@?&=%\\ \t0123+sipteluranREFON\u2010\uff10\x00'), max_size=60
+)
+WORLD = settings().world
+
+
+@given(st.sampled_from(["INVITE", "REFER", "302"]), VALUES, VALUES, st.booleans())
+def test_any_text_gives_a_target_or_none(
+    kind: str, first: str, second: str, inside: bool
+) -> None:
+    names = ("To", "History-Info", "Diversion", "Refer-To", "Contact")
+    fields = {name: f"{first}\r\n{name}: {second}" for name in names}
+    start = "SIP/2.0 302 Moved" if kind == "302" else f"{kind} {TRUNK} SIP/2.0"
+    lines = [start, "CSeq: 1 INVITE", *(f"{n}: {v}" for n, v in fields.items())]
+    message = Message("\r\n".join([*lines, "", ""]).encode())
+    side = "inside" if inside else "outside"
+    target = dialled(WORLD, side, message)
+    assert target is None or target.ruling.status in (
+        *("exempt", "allowed", "listed", "unlisted"),
+    )
 
 
 def test_reasons_name_the_field_unless_it_is_the_usual_one() -> None:
