@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lab.namespaces import PREFIX
 from ringfence.bundle import tables
 
-from bench import imports, live, offline, startup, traffic
+from bench import flood, imports, live, million, offline, startup, traffic
 from bench.figures import Part, Skipped
 
 
@@ -56,7 +56,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument(
-        "--only", choices=("live", "replay", "start"), action="append", default=[]
+        "--only",
+        choices=("live", "replay", "start", "flood", "million"),
+        action="append",
+        default=[],
+        help="million takes minutes, and only runs when asked for",
     )
     parser.add_argument(
         "--imports", action="store_true", help="add what a start's parts cost"
@@ -66,6 +70,8 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="in the capture")
     parser.add_argument("--replays", type=int, default=3, help="replay rounds")
     parser.add_argument("--starts", type=int, default=10)
+    parser.add_argument("--flood-seconds", type=float, default=16.0, help="each of 3")
+    parser.add_argument("--sources", type=int, default=1_000_000, help="of million")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -87,10 +93,14 @@ def main() -> int:
                 folder, places, args.messages, args.replays
             ),
             "start": lambda: startup.measure(folder, places, args.starts),
+            "flood": lambda: flood.measure(folder, args.flood_seconds),
             "imports": lambda: imports.measure(folder),
+            "million": lambda: million.measure(folder, args.sources),
         }
         for key, measure in parts.items():
-            wanted = args.imports if key == "imports" else not args.only
+            wanted = not args.only and key != "million"
+            if key == "imports":
+                wanted = args.imports
             if not wanted and key not in args.only:
                 continue
             try:

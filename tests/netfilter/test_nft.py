@@ -1,6 +1,5 @@
 """The ruleset's text, against golden files and, where there is one, a kernel."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import golden
@@ -68,6 +67,12 @@ CASES = {
     "install.xtables": xtables.render_xtables(PLAN, EMPTY),
     "install-wide.xtables": xtables.render_xtables(WIDE, EMPTY),
     "install-over-a-killed-agent.xtables": xtables.render_xtables(PLAN, OURS),
+    "install-where-others-are.xtables": xtables.render_xtables(
+        PLAN, EMPTY, {"INPUT", "OUTPUT", "USERS"}
+    ),
+    "removal-where-others-are.xtables": xtables.render_xtables_removal(
+        OURS.replace(":RINGFENCE -", ":RINGFENCE-FOUND-INPUT - [0:0]\n:RINGFENCE -")
+    ),
     "removal.xtables": xtables.render_xtables_removal(OURS),
 }
 
@@ -89,9 +94,9 @@ def responses_left_out(plan: Plan) -> list[bytes]:
 
 def test_answers_that_no_rule_asks_for_are_left_alone() -> None:
     assert responses_left_out(PLAN) == [b"SIP/2.0 "]
-    assert responses_left_out(replace(PLAN, responses=True, redirections=True)) == []
+    assert responses_left_out(PLAN._replace(responses=True, redirections=True)) == []
     # All but 3xx, and what is no class of answers (RFC 3261 section 7.2).
-    left_out = responses_left_out(replace(PLAN, redirections=True))
+    left_out = responses_left_out(PLAN._replace(redirections=True))
     assert left_out == [b"SIP/2.0 %d" % digit for digit in (1, 2, 4, 5, 6)]
 
 
@@ -153,6 +158,13 @@ QUEUE = "meta mark & 0x0f000000 == 0x01000000 counter packets 0 bytes 0 queue nu
         (listing(INPUT=[], FORWARD=[]), {"INPUT", "FORWARD"}),
         (listing(INPUT=[JUMP], FORWARD=[JUMP], RINGFENCE=[QUEUE]), set()),
         (listing(INPUT=[USERS_RULE, JUMP], OUTPUT=[JUMP]), {"INPUT"}),
+        (
+            listing(
+                **{"INPUT": [JUMP], "OUTPUT": [JUMP], "RINGFENCE-FOUND-INPUT": []},
+                RINGFENCE=[QUEUE],
+            ),
+            {"INPUT"},
+        ),
         (listing(INPUT=[USERS_RULE], USERS=[]), {"INPUT", "USERS"}),
         (listing(USERS=["counter packets 0 bytes 0 jump RINGFENCED"]), {"USERS"}),
     ],
