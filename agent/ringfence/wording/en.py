@@ -90,6 +90,7 @@ WORDS: Final[dict[str, str]] = {
     "step.operator": "{digits} by the operator",
     "step.operator abroad": "{digits} abroad by the operator",
     "step.text relay": "{digits} text relay",
+    "step.Malaysia": "{digits} Malaysia by its short prefix",
     "step.carrier": "{digits} carrier selection",
     "step.idd": "{digits} international prefix",
     "step.foreign idd": "{digits} international prefix of another country",

@@ -84,6 +84,7 @@ WORDS: Final[dict[str, str]] = {
     "step.operator": "{digits} オペレーター扱い",
     "step.operator abroad": "{digits} オペレーター扱いの国際電話",
     "step.text relay": "{digits} 文字リレー",
+    "step.Malaysia": "{digits} マレーシア宛ての短縮プレフィックス",
     "step.carrier": "{digits} 事業者識別番号",
     "step.idd": "{digits} 国際プレフィックス",
     "step.foreign idd": "{digits} 他国の国際プレフィックス",
