@@ -12,10 +12,14 @@ import sys
 from collections.abc import Callable, Iterable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ringfence import __version__
 from ringfence.errors import ConfigError, RingfenceError
+
+if TYPE_CHECKING:
+    from ringfence.engine import Settings
+    from ringfence.report import Record
 
 Parser = argparse.ArgumentParser
 Run = Callable[[argparse.Namespace], int]
@@ -107,18 +111,40 @@ def _explain_options(parser: Parser) -> None:
         help="dial string, SIP or tel URI, IP address; - reads one a line",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--lang",
+        choices=("en", "ja"),
+        help="language of the text; default as the locale says, else English",
+    )
 
 
 def _explain(args: argparse.Namespace) -> int:
     from ringfence.config import assemble, read_config
-    from ringfence.explain import Explainer, explain_text
+    from ringfence.explain import Explainer
 
-    explainer = Explainer(assemble(read_config(args.config), args.bundle))
+    config = read_config(args.config)
+    settings = assemble(config, args.bundle)
+    explainer = Explainer(settings)
     as_json = json.JSONEncoder(ensure_ascii=False).encode
-    write = as_json if args.json else explain_text
+    write: Callable[[Record], str] = as_json
+    if not args.json:
+        write = _wording(args, config.numbers_dialplan, settings)
     for what in _words(args.what):
         sys.stdout.write(write(explainer.explain(what)) + "\n")
     return 0
+
+
+def _wording(
+    args: argparse.Namespace, dialplan: str, settings: "Settings"
+) -> Callable[["Record"], str]:
+    """Return what writes records for people; scripts have no use for it."""
+    from ringfence.bundle.notes import load_notes
+    from ringfence.bundle.tables import find_rules_dir
+    from ringfence.wording import language
+    from ringfence.wording.explanation import Explanation
+
+    notes = load_notes(args.bundle or find_rules_dir(), dialplan)
+    return Explanation(settings, notes, args.lang or language(os.environ)).text
 
 
 def _words(given: list[str]) -> Iterable[str]:

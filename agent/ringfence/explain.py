@@ -1,7 +1,7 @@
 """What the agent would do with a number or an address, and on whose word.
 
 Asks the engine itself: a number is judged as an INVITE from inside, an address as a
-REGISTER that comes from it.
+REGISTER that comes from it. In sentences `wording` says it.
 """
 
 from ringfence.decision import Ruling
@@ -112,27 +112,3 @@ def _limits(settings: Settings) -> list[str]:
 
 def _would(ruling: Ruling) -> str | None:
     return None if ruling.would is None else ruling.would.word
-
-
-def explain_text(record: Record) -> str:
-    """Write an explanation for a person."""
-    verdict = str(record["verdict"])
-    if record["would"] is not None:
-        verdict += f" (monitor only; would {record['would']})"
-    lines = [f"{record['input']}: {verdict}"]
-    if record["kind"] == "number":
-        place = f" ({record['country']})" if record["country"] else ""
-        lines.append(f"  read as {record['class']} {record['number']}{place}")
-        readings = record["readings"]
-        if isinstance(readings, list) and readings:
-            lines.append("  by " + ", then ".join(str(step) for step in readings))
-    else:
-        country = record["country"] or "no country known"
-        home = "home" if record["home"] else "not home"
-        lines.append(f"  {country}, {home}, {record['side']}")
-    limits = record.get("limits")
-    if isinstance(limits, list):
-        lines += [f"  {limit}" for limit in limits if "configured" in limit]
-    rule = f"rule {record['rule']}" if record["rule"] else "no rule"
-    lines.append(f"  {rule} ({record['source']}): {record['why']}")
-    return "\n".join(lines)

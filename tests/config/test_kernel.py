@@ -52,6 +52,27 @@ def test_policies() -> None:
     assert fails_open(parse_config("", "test"))
 
 
+NO_LEARNING = "".join(
+    f'[rules.{name}]\nmode = "off"\n'
+    for name in ("password-guessing", "distributed-guessing", "extension-enumeration")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "responses", "redirections"),
+    [
+        ("", True, True),
+        (NO_LEARNING, False, True),
+        (NO_LEARNING + '[rules.blocked-destination]\nmode = "off"', False, False),
+    ],
+)
+def test_answers_are_asked_about_only_as_far_as_rules_want_them(
+    text: str, responses: bool, redirections: bool
+) -> None:
+    made = plan(text)
+    assert (made.responses, made.redirections) == (responses, redirections)
+
+
 def test_tls_needs_the_home_networks_too() -> None:
     made = plan("[offload]\norigin = false\ntls_home_only = true\n")
     assert made.foreign_tls_ports == frozenset({5061})

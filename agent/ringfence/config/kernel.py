@@ -33,6 +33,7 @@ def kernel_plan(config: Config, settings: Settings, wan: tuple[str, ...]) -> Pla
         sip_ports=config.network_sip_ports,
         mark=config.kernel_mark,
         responses=settings.rules.wants_responses,
+        redirections=settings.rules.wants_redirections,
         bypass=not (drops and config.policy_no_listener is Verdict.DROP),
         wan=wan,
         networks=lambda: networks_of(world) if register or tls else exempt_of(world),

@@ -54,6 +54,8 @@ class Plan(NamedTuple):
     """Mask of four neighbouring bits of the packet mark that are ours."""
     responses: bool = False
     """Queue SIP responses too; pointless while no rule asks for them."""
+    redirections: bool = False
+    """Queue 3xx responses, where other responses are not."""
     bypass: bool = True
     """Pass what nobody listens for; else the kernel drops it."""
     wan: tuple[str, ...] = ()
@@ -191,7 +193,12 @@ def _inspection(plan: Plan) -> list[str]:
         f'    udp length <= {_KEEPALIVE} return comment "keep-alives"',
     ]
     if not plan.responses:
-        lines.append(f'    {_match(b"SIP/2.0 ")} return comment "responses"')
+        # Left out one by one, so that an odd way to write a 3xx is not left out.
+        classes = (b"1", b"2", b"4", b"5", b"6") if plan.redirections else (b"",)
+        lines += [
+            f'    {_match(b"SIP/2.0 " + digit)} return comment "responses"'
+            for digit in classes
+        ]
     if plan.foreign_register:
         lines.append(f"    {_match(b'REGISTER ')} goto register")
     lines += [

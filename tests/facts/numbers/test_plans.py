@@ -287,7 +287,8 @@ EVASIONS = ("+{}", "000{}", "00{}", "0011{}", "1010222011{}", "77011{}", "{}#")
 
 
 # What the network of a country understands comes before what is foreign to it.
-AS_ABROAD = {"0011" + number for number in LISTED}  # 001, and ten digits of America
+AS_ABROAD = {"0011" + number for number in LISTED}  # 001, and ten digits of America,
+AS_ABROAD -= {"001137129123456"}  # which has no area code 371
 AS_ABROAD |= {"0023276123456", "00881612345678"}  # 002 32… Belgium, 008 81… Japan
 MISSED = {
     "ca": {"5352345678#"},  # ten digits with an area code that nobody has yet
