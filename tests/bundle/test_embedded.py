@@ -99,7 +99,6 @@ def test_damaged_tables_are_named(folder: Path) -> None:
 
 
 def test_reading(tmp_path: Path) -> None:
-    path = tmp_path / "a.toml"
-    path.write_text('text = "é"\n', encoding="utf-8")
-    assert read_text(path) == 'text = "é"\n'
-    assert read_toml(path) == {"text": "é"}
+    (tmp_path / "a.toml").write_text('text = "é"\n', encoding="utf-8")
+    assert read_text(tmp_path, "a.toml") == 'text = "é"\n'
+    assert read_toml(tmp_path, "a.toml") == {"text": "é"}

@@ -1,4 +1,4 @@
-"""`Config` and a folder of rules to the `Settings` that an engine runs on."""
+"""`Config` and rules, of a folder or a bundle, to the `Settings` of an engine."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +12,7 @@ from ringfence.bundle.embedded import (
     load_dialplan,
     load_rules,
 )
+from ringfence.bundle.source import Folder, Source
 from ringfence.bundle.tables import (
     find_rules_dir,
     open_country_table,
@@ -31,29 +32,30 @@ T = TypeVar("T")
 
 
 def assemble(
-    config: Config, rules_dir: Path | None = None, inside: tuple[str, ...] = ()
+    config: Config, rules: Source | Path | None = None, inside: tuple[str, ...] = ()
 ) -> Settings:
     """Load everything that a configuration asks for.
 
-    `rules_dir` None means the embedded rules; `inside` adds networks to the
+    `rules` may be the path of a folder, or of a bundle that one of the configured keys
+    has signed; None means the embedded rules. `inside` adds networks to the
     configured ones. Raises `ConfigError` for what the file asks and does not exist,
     `BundleError` for rules or tables that are not sound.
     """
-    folder = find_rules_dir() if rules_dir is None else rules_dir
-    rules = load_rules(folder)
-    names = dialplan_names(folder)
+    source = _source(config, rules)
+    shipped = load_rules(source)
+    names = dialplan_names(source)
     problems = [
-        f"rules.{rule_id}: expected the id of a rule{_hint(rule_id, rules)}"
+        f"rules.{rule_id}: expected the id of a rule{_hint(rule_id, shipped)}"
         for rule_id in {**config.rules, **config.limits}
-        if rule_id not in {rule.id for rule in rules.rules}
+        if rule_id not in {rule.id for rule in shipped.rules}
     ]
-    rules = RuleSet(_limited(rule, config.limits, problems) for rule in rules.rules)
+    limited = RuleSet(_limited(rule, config.limits, problems) for rule in shipped.rules)
     if config.numbers_dialplan not in names:
         problems.append(
             f'numbers.dialplan = "{config.numbers_dialplan}": '
             f"expected one of {', '.join(names)}"
         )
-    countries = _attempt(problems, lambda: _countries(config, folder))
+    countries = _attempt(problems, lambda: _countries(config, source))
     networks = _attempt(problems, lambda: _inside(config, inside))
     numbers = _attempt(problems, lambda: _numbers(config))
     if countries is None or networks is None or numbers is None or problems:
@@ -64,8 +66,8 @@ def assemble(
         home=config.origin_home,
         inside=networks,
         reader=NumberReader(
-            load_dialplan(folder, config.numbers_dialplan),
-            load_destinations(folder),
+            load_dialplan(source, config.numbers_dialplan),
+            load_destinations(source),
             outside_line=config.numbers_outside_line,
             idd=config.numbers_idd,
             area_code=config.numbers_area_code,
@@ -78,7 +80,7 @@ def assemble(
     )
     return Settings(
         world=world,
-        rules=_with_modes(rules, config.rules),
+        rules=_with_modes(limited, config.rules),
         policy=Policy(
             malformed=config.policy_malformed,
             state_full=config.policy_state_full,
@@ -113,10 +115,23 @@ def _numbers(config: Config) -> NumberPolicy:
     )
 
 
-def _countries(config: Config, folder: Path) -> CountryTable:
+def _source(config: Config, rules: Source | Path | None) -> Source:
+    if rules is None:
+        return Folder(find_rules_dir())
+    if not isinstance(rules, Path):
+        return rules
+    if rules.is_file():
+        # Here and not above: most agents run on the rules of a folder.
+        from ringfence.bundle.opening import open_bundle, read_keys
+
+        return open_bundle(rules, read_keys(Path(config.bundle_keys)))
+    return Folder(rules)
+
+
+def _countries(config: Config, source: Source) -> CountryTable:
     if config.origin_table is not None:
         return read_country_lines(Path(config.origin_table))
-    return open_country_table(folder)
+    return open_country_table(source)
 
 
 def _with_modes(rules: RuleSet, modes: dict[str, str]) -> RuleSet:
