@@ -10,12 +10,17 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ringfence import __version__
+from ringfence import __version__, publishing
 from ringfence.errors import ConfigError, RingfenceError
+
+if TYPE_CHECKING:
+    from ringfence.bundle.source import Source
+    from ringfence.config import Config
 
 Parser = argparse.ArgumentParser
 Run = Callable[[argparse.Namespace], int]
@@ -43,9 +48,40 @@ def _common(parser: Parser) -> None:
     parser.add_argument(
         "--bundle",
         type=Path,
-        metavar="DIR",
-        help="folder of rules to use in place of the embedded ones",
+        metavar="FILE",
+        help="signed bundle, or folder of rules, to use in place of the embedded ones",
     )
+
+
+def _offline(parser: Parser) -> None:
+    """Add the options of commands that protect nothing, and so may try anything."""
+    _common(parser)
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        metavar="DIR",
+        help="trusted keys, in place of the configured bundle.keys",
+    )
+    parser.add_argument(
+        "--unsigned",
+        action="store_true",
+        help="take a bundle that nobody trusted has signed",
+    )
+
+
+def _configured(args: argparse.Namespace) -> "tuple[Config, Source | Path | None]":
+    """Return the configuration of an offline command, and the rules it asks for."""
+    from ringfence.config import read_config
+
+    config = read_config(args.config)
+    if args.keys is not None:
+        config = replace(config, bundle_keys=str(args.keys.absolute()))
+    if not args.unsigned or args.bundle is None or not args.bundle.is_file():
+        return config, args.bundle
+    from ringfence.bundle.opening import open_unverified
+
+    _complain(f"warning: {args.bundle}: nobody has checked who made this bundle")
+    return config, open_unverified(args.bundle)
 
 
 def _run_options(parser: Parser) -> None:
@@ -65,7 +101,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _replay_options(parser: Parser) -> None:
-    _common(parser)
+    _offline(parser)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument(
         "--inside",
@@ -81,10 +117,10 @@ def _replay_options(parser: Parser) -> None:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, read_config
+    from ringfence.config import assemble
     from ringfence.replay import replay
 
-    settings = assemble(read_config(args.config), args.bundle, tuple(args.inside))
+    settings = assemble(*_configured(args), tuple(args.inside))
     errors = replay(
         args.files,
         settings,
@@ -98,7 +134,7 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _explain_options(parser: Parser) -> None:
-    _common(parser)
+    _offline(parser)
     parser.add_argument(
         "what",
         nargs="*",
@@ -110,10 +146,10 @@ def _explain_options(parser: Parser) -> None:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, read_config
+    from ringfence.config import assemble
     from ringfence.explain import explain, explain_text
 
-    settings = assemble(read_config(args.config), args.bundle)
+    settings = assemble(*_configured(args))
     for what in _words(args.what):
         record = explain(what, settings)
         text = (
@@ -134,9 +170,9 @@ def _words(given: list[str]) -> Iterable[str]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, read_config
+    from ringfence.config import assemble
 
-    settings = assemble(read_config(args.config), args.bundle)
+    settings = assemble(*_configured(args))
     sys.stdout.write(
         f"configuration is fine: {len(settings.rules)} rules, home "
         f"{', '.join(sorted(settings.world.home))}\n"
@@ -145,13 +181,13 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _ruleset(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, kernel_plan, read_config
+    from ringfence.config import assemble, kernel_plan
     from ringfence.netfilter.nft import render
     from ringfence.netfilter.notices import default_route_interfaces
 
-    config = read_config(args.config)
+    config, rules = _configured(args)
     wan = config.network_wan or tuple(default_route_interfaces())
-    plan = kernel_plan(config, assemble(config, args.bundle), wan)
+    plan = kernel_plan(config, assemble(config, rules), wan)
     sys.stdout.write(render(plan, native_queue=True))
     return 0
 
@@ -219,15 +255,20 @@ COMMANDS = {
     "explain": Command(
         "say what becomes of a number or an address", _explain_options, _explain
     ),
-    "check": Command("check a configuration, all errors at once", _common, _check),
+    "check": Command("check a configuration, all errors at once", _offline, _check),
     "ruleset": Command(
-        "print the nft ruleset that run would install", _common, _ruleset
+        "print the nft ruleset that run would install", _offline, _ruleset
     ),
     "status": Command(
         "show what kernel and agent count, and who is banned", _status_options, _status
     ),
     "ban": Command("ban an address, its /64 for IPv6", _ban_options, _ban),
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),
+    "bundle": Command(
+        "build, sign, verify, show and merge bundles of rules",
+        publishing.options,
+        publishing.run,
+    ),
 }
 
 
