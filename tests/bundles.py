@@ -9,7 +9,13 @@ from typing import Final
 from builders import RULES
 from ringfence.bundle import archive, signify, sodium
 from ringfence.bundle.checker import Checker
-from ringfence.bundle.layout import COUNTRIES, DESTINATIONS, MANIFEST, SIGNATURE, VECTORS
+from ringfence.bundle.layout import (
+    COUNTRIES,
+    DESTINATIONS,
+    MANIFEST,
+    SIGNATURE,
+    VECTORS,
+)
 from ringfence.bundle.manifest import File, Manifest
 from ringfence.bundle.packed import pack
 from ringfence.facts.country import CountryTable
@@ -47,7 +53,11 @@ VECTOR_LINES: Final = (
 
 
 def small_files() -> dict[str, bytes]:
-    """Return the files of a bundle of 20 KB that an agent can load."""
+    """Return the files of a bundle of 12 KB that an agent can load."""
+    plan = (
+        'country = "JP"\ncode = "81"\ntrunk = "0"\nidd = ["010"]\n'
+        '[[numbers]]\ndetail = "domestic_fixed"\nforms = ["03XXXXXXXX"]\n'
+    )
     destinations = (
         "code,iso2,kind,tier,name_en,name_ja,source\n"
         "1,US,country,normal,United States,米国,own\n"
@@ -59,7 +69,7 @@ def small_files() -> dict[str, bytes]:
             name: (RULES / name).read_bytes()
             for name in ("blocked-destination.toml", "password-guessing.toml")
         },
-        "dialplans/jp.toml": (RULES / "dialplans" / "jp.toml").read_bytes(),
+        "dialplans/jp.toml": plan.encode(),
         DESTINATIONS: destinations.encode(),
         COUNTRIES: pack(TABLE.columns),
         VECTORS: vectors.encode(),

@@ -1,7 +1,7 @@
 """Every name that refusing a bundle can have, with its meaning for a person.
 
-The names are stable: logs and the status carry them. Tests hold the table complete:
-each name is met by at least one bundle that was tampered with, and no other is given.
+The names are stable: logs and the status carry them. A test holds the table complete:
+each name is given somewhere, and no other is.
 """
 
 from collections.abc import Mapping
