@@ -194,9 +194,9 @@ def test_addresses_that_change_hands() -> None:
     new = table((0xC6336400, 0xC63364FF, "US"), (0xC0000200, 0xC00002FF, "NL"))
     assert words(new) == ["country table: 256 IPv4 addresses JP → US"]
     assert words(OLD, new) == ["country table: 256 IPv4 addresses US → JP"]
-    edges = ((0, 0, "AU"), (0xFFFFFFFF, 0xFFFFFFFF, "AU"))
+    edges = ((0, 0, "AU"), (0xFFFFFF00, 0xFFFFFFFE, "AU"))
     last = table(*sorted((*TWO, *edges)))
-    assert words(last) == ["country table: 2 IPv4 addresses nobody → AU"]
+    assert words(last) == ["country table: 256 IPv4 addresses nobody → AU"]
 
 
 TWO = ((0xC6336400, 0xC63364FF, "JP"), (0xC0000200, 0xC00002FF, "NL"))

@@ -194,8 +194,10 @@ def keygen(args: argparse.Namespace) -> int:
     key = signify.SecretKey(secrets.token_bytes(8), secrets.token_bytes(32))
     name: Path = args.name
     secret, public = (name.with_name(name.name + end) for end in (".sec", ".pub"))
-    write_new(public, key.public.render(), 0o644)
+    if public.exists():
+        raise BundleError(f"{public}: expected no such file; it is not written over")
     write_new(secret, key.render(), 0o600)
+    write_new(public, key.public.render(), 0o644)
     say(
         f"{public}: key {key.number.hex()}; put it into the folder of trusted keys as "
         f"EPOCH/{key.number.hex()}",
