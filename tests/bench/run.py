@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lab.namespaces import PREFIX
 from ringfence.bundle import tables
 
-from bench import imports, live, offline, startup, traffic
+from bench import bundle, imports, live, offline, startup, traffic
 from bench.figures import Part, Skipped
 
 
@@ -56,7 +56,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument(
-        "--only", choices=("live", "replay", "start"), action="append", default=[]
+        "--only",
+        choices=("live", "replay", "start", "bundle"),
+        action="append",
+        default=[],
     )
     parser.add_argument(
         "--imports", action="store_true", help="add what a start's parts cost"
@@ -87,6 +90,7 @@ def main() -> int:
                 folder, places, args.messages, args.replays
             ),
             "start": lambda: startup.measure(folder, places, args.starts),
+            "bundle": lambda: bundle.measure(folder, args.starts),
             "imports": lambda: imports.measure(folder),
         }
         for key, measure in parts.items():
