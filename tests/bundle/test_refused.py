@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from builders import REPOSITORY
 from ringfence import bundle
 from ringfence.bundle.refused import REASONS, Refused
 
@@ -22,6 +23,12 @@ def test_each_has_a_meaning_for_a_person() -> None:
     assert all(re.fullmatch(r"[a-z]+\.[a-z-]+", name) for name in REASONS)
     assert all(meaning.endswith(".") for meaning in REASONS.values())
     assert len(set(REASONS.values())) == len(REASONS)
+
+
+def test_the_table_is_in_the_notes_on_bundles() -> None:
+    notes = (REPOSITORY / "agent" / "BUNDLE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \| (.*) \|$", notes, re.MULTILINE)
+    assert dict(rows) == dict(REASONS)
 
 
 def test_a_refusal_says_its_reason() -> None:

@@ -1,4 +1,4 @@
-"""Every name that refusing a bundle can have, with its meaning for a person.
+"""Every name that refusing a bundle can have, with its meaning, in the order of asking.
 
 The names are stable: logs and the status carry them. A test holds the table complete:
 each name is given somewhere, and no other is.
@@ -30,10 +30,11 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "signature.form": "The signature is not written as ours are.",
         "signature.key": "Signed with a key that is not trusted here.",
         "signature.wrong": "MANIFEST is not what was signed.",
-        "signature.epoch": "Signed with a trusted key, but one of another epoch.",
         "manifest.form": "A MANIFEST that our own writer would have written otherwise.",
         "manifest.format": "Signed, but not as a bundle of rules of this format.",
         "manifest.dates": "It expires before it was made.",
+        "signature.epoch": "Signed with a trusted key, but one of another epoch.",
+        "agent.old": "It needs a newer agent.",
         "file.missing": "MANIFEST names a file that is not there.",
         "file.extra": "A file that MANIFEST does not name.",
         "file.length": "A file of another length than MANIFEST says.",
@@ -41,7 +42,6 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "file.unknown": "A file of a kind that no bundle has.",
         "file.size": "A file larger than its kind may be.",
         "file.lacking": "A kind of file that every bundle has is not there.",
-        "agent.old": "It needs a newer agent.",
         "channel.other": "It is of another channel than this agent follows.",
         "bad.known": "It was tried here before and did not run well.",
         "version.epoch": "Older than what was installed: its epoch has ended.",
