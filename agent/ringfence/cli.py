@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ringfence import __version__, publishing
+from ringfence import __version__
 from ringfence.errors import ConfigError, RingfenceError
 
 if TYPE_CHECKING:
@@ -247,6 +247,18 @@ def _unban(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bundle_options(parser: Parser) -> None:
+    from ringfence import publishing
+
+    publishing.options(parser)
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    from ringfence import publishing
+
+    return publishing.run(args)
+
+
 COMMANDS = {
     "run": Command("protect this machine until SIGTERM", _run_options, _run),
     "replay": Command(
@@ -266,8 +278,8 @@ COMMANDS = {
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),
     "bundle": Command(
         "build, sign, verify, show and merge bundles of rules",
-        publishing.options,
-        publishing.run,
+        _bundle_options,
+        _bundle,
     ),
 }
 
@@ -278,10 +290,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--version", action="version", version=f"ringfence {__version__}"
     )
+    argv = sys.argv[1:] if argv is None else argv
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         sub = subcommands.add_parser(name, help=command.what, description=command.what)
-        command.options(sub)
+        if name in argv:  # the others' options cost time, and may cost imports
+            command.options(sub)
         sub.set_defaults(run=command.run)
     args = parser.parse_args(argv)
     _take_any_bytes()
