@@ -450,6 +450,8 @@ def test_what_the_agent_does_not_pay_for() -> None:
         "logging",
         "ssl",
         "hashlib",
+        "nacl",
+        "ringfence.bundle.checker",
         "urllib.request",
     }
     assert loaded("ringfence.daemon") & heavy == set()

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 from builders import ABROAD, JAPAN, RULES, register, settings
-from ringfence.bundle.vectors import Vector, parse_vectors
+from ringfence.bundle.vectors import MOST_SENT, Vector, parse_vectors
 from ringfence.config import assemble, parse_config
 from ringfence.engine import Settings
 from ringfence.facts.numbers.emergency import EMERGENCY
@@ -66,6 +66,24 @@ def test_messages_by_both_families(site: Callable[[str], Settings]) -> None:
             send=send,
             sender="2001:db8:31::10",
         ),
+    ]
+    assert run_vectors(vectors, site, "v") == []
+
+
+def test_a_site_that_cannot_be(site: Callable[[str], Settings]) -> None:
+    vectors = [
+        Vector(1, {"verdict": "accept"}, what="110", site="mode = 1"),
+        Vector(2, {"verdict": "accept"}, what="110"),
+    ]
+    (problem,) = run_vectors(vectors, site, "v")
+    assert problem.startswith("v:1: site: test: mode = 1: expected one of")
+
+
+def test_text_that_no_message_can_hold(site: Callable[[str], Settings]) -> None:
+    vectors = [
+        Vector(1, {"verdict": "accept"}, send="BYE \ud800 SIP/2.0", sender=JAPAN),
+        Vector(2, {"verdict": "accept"}, what="\ud800"),
+        Vector(3, {"verdict": "accept"}, send="x" * MOST_SENT, sender=JAPAN),
     ]
     assert run_vectors(vectors, site, "v") == []
 

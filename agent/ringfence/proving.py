@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from ringfence.bundle.vectors import Vector
 from ringfence.engine import Engine, Settings
+from ringfence.errors import ConfigError
 from ringfence.explain import explain
 from ringfence.facts.country import parse_address
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet
@@ -30,7 +31,14 @@ def run_vectors(
     problems: list[str] = []
     for vector in vectors:
         if vector.site not in sites:
-            sites[vector.site] = settings_of(vector.site)
+            try:
+                sites[vector.site] = settings_of(vector.site)
+            except ConfigError as error:
+                problems += [
+                    f"{where}:{vector.line}: site: {problem}"
+                    for problem in error.problems
+                ]
+                continue
         found = _asked(vector, sites[vector.site])
         problems += [
             f"{where}:{vector.line}: {_shown(vector)}: {key} = "
@@ -52,7 +60,7 @@ def _asked(vector: Vector, settings: Settings) -> dict[str, object]:
     source = parse_address(vector.sender)
     if source is None:
         return {"verdict": f"nothing: {vector.sender} is no address"}
-    data = _datagram(source, vector.send.encode("utf-8"))
+    data = _datagram(source, vector.send.encode("utf-8", "replace"))
     decision = Engine(settings).inspect(Packet(data, LINKTYPE_RAW, len(data)), _WHEN)
     rules = [finding.ruling.rule for finding in decision.findings]
     return {"verdict": decision.verdict.word, "rule": rules[0] if rules else None}

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from ringfence.bundle.vectors import MOST_VECTORS, Vector, parse_vectors
+from ringfence.bundle.vectors import MOST_SENT, MOST_VECTORS, Vector, parse_vectors
 from ringfence.errors import BundleError
 
 
@@ -69,6 +69,17 @@ def test_what_is_no_vector(line: str, problem: str) -> None:
 def test_nesting_without_end_is_no_vector() -> None:
     (problem,) = refusal("[" * 100_000)
     assert problem.startswith("v.jsonl:1: not JSON: ")
+
+
+def test_how_long_a_message_may_be() -> None:
+    def line(length: int) -> str:
+        text = "x" * length
+        return json.dumps({"send": text, "from": "192.0.2.1", "verdict": "accept"})
+
+    assert len(parse_vectors(line(MOST_SENT), "v.jsonl")) == 1
+    assert refusal(line(MOST_SENT + 1)) == [
+        f"v.jsonl:1: send of {MOST_SENT + 1}: expected at most {MOST_SENT} characters"
+    ]
 
 
 def test_how_many_there_may_be() -> None:

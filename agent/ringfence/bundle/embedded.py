@@ -5,6 +5,7 @@ files come in one `BundleError`. It must not know the live agent.
 """
 
 from pathlib import Path
+from typing import Final
 
 import tomli
 
@@ -24,6 +25,9 @@ from ringfence.rules import Rule, RuleSet, compile_rule
 Rules = Source | Path
 """Where they come from; a path is that of a folder."""
 
+MOST_NESTED: Final = 16
+"""Tables and lists within each other; ours need five."""
+
 
 def read_text(rules: Rules, name: str) -> str:
     """Read a UTF-8 file; `BundleError` says which file and why not."""
@@ -39,10 +43,32 @@ def read_text(rules: Rules, name: str) -> str:
 def read_toml(rules: Rules, name: str) -> dict[str, object]:
     """Read a TOML file; `BundleError` says which file, where and why not."""
     source = as_source(rules)
+    text = read_text(source, name)
     try:
-        return tomli.loads(read_text(source, name))
-    except tomli.TOMLDecodeError as error:
+        table = tomli.loads(text)
+    except (tomli.TOMLDecodeError, RecursionError) as error:
         raise BundleError(f"{source.label(name)}: not valid TOML: {error}") from error
+    if _deeper(table, MOST_NESTED):
+        raise BundleError(
+            f"{source.label(name)}: tables in tables: expected at most {MOST_NESTED}"
+        )
+    return table
+
+
+def _deeper(table: object, most: int) -> bool:
+    """Tell whether something is nested deeper; what reads it may be recursive."""
+    level = [table]
+    for _ in range(most + 1):
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list):
+                inner += item
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def rule_names(rules: Rules) -> list[str]:

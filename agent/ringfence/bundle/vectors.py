@@ -20,6 +20,9 @@ from ringfence.errors import BundleError
 MOST_VECTORS: Final = 2_000
 """Lines of a file: so many take a router half a second."""
 
+MOST_SENT: Final = 8_192
+"""Characters of a message; honest ones have a tenth of it."""
+
 EXPECTED_NUMBER: Final = frozenset(
     {"verdict", "rule", "source", "class", "number", "country", "tier", "detail"}
 )
@@ -94,6 +97,8 @@ def _problem(table: object) -> str:
             return f"{key} = {value!r}: expected a text"
     if ("what" in table) == ("send" in table) or ("send" in table) != ("from" in table):
         return 'expected either "what", or "send" with "from"'
+    if len(table.get("send", "")) > MOST_SENT:
+        return f"send of {len(table['send'])}: expected at most {MOST_SENT} characters"
     expected = EXPECTED_MESSAGE if "send" in table else _EXPECTED
     for key in table.keys() - _TOLD - expected:
         return f"{key} = {table[key]!r}: expected one of {', '.join(sorted(expected))}"
