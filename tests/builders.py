@@ -1,7 +1,6 @@
 """SIP messages, packets and settings for tests, in a line each."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from struct import pack
 from typing import Final
@@ -124,19 +123,20 @@ def tcp(
     sport: int = 40_000,
     dport: int = 5060,
     indev: int = -1,
+    ack: int = 0,
 ) -> Packet:
     """Make a TCP packet as the queue delivers it."""
     dst = dst or (ROUTER6 if ":" in src else ROUTER)
-    head = pack(">HHIIBBHHH", sport, dport, seq, 0, 5 << 4, flags, 65_535, 0, 0)
+    head = pack(">HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, 65_535, 0, 0)
     data = ip(head + payload, 6, src, dst)
     return Packet(data, length=len(data), indev=indev)
 
 
 def settings(toml: str = "", *rules: Rule) -> Settings:
     """Make settings of a configuration, with the test countries and given rules."""
-    config = replace(parse_config(toml, "test"), origin_table=str(COUNTRIES))
+    config = parse_config(toml, "test")._replace(origin_table=str(COUNTRIES))
     made = assemble(config, RULES)
-    return replace(made, rules=RuleSet(rules)) if rules else made
+    return made._replace(rules=RuleSet(rules)) if rules else made
 
 
 def engine(toml: str = "", *rules: Rule) -> Engine:

@@ -13,19 +13,24 @@ hypothesis.settings.register_profile("deep", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile(os.environ.get("RINGFENCE_HYPOTHESIS", "fast"))
 
 
-@pytest.fixture(autouse=True)
-def _netns(request: pytest.FixtureRequest) -> None:
+@pytest.fixture(scope="session")
+def live() -> None:
     """Skip live tests, saying why, where the machine cannot hold the lab.
 
-    With RINGFENCE_LIVE=required (CI) that is a failure instead.
+    With RINGFENCE_LIVE=required (CI) that is a failure instead. For labs that several
+    tests share; each test with the mark `netns` has it anyhow.
     """
-    if request.node.get_closest_marker("netns") is None:
-        return
     lacks = ", ".join(missing())
     if lacks and os.environ.get("RINGFENCE_LIVE") == "required":
         pytest.fail(f"RINGFENCE_LIVE=required, but missing: {lacks}")
     if lacks:
         pytest.skip(f"live tests need {lacks}")
+
+
+@pytest.fixture(autouse=True)
+def _netns(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("netns") is not None:
+        request.getfixturevalue("live")
 
 
 @pytest.fixture

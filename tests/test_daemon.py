@@ -34,6 +34,7 @@ from ringfence.facts import Facts, World
 from ringfence.netfilter.marks import Code
 from ringfence.netfilter.nft import Plan
 from ringfence.packet import Instant, Packet
+from ringfence.refusals import Refused
 from ringfence.rules import RuleSet
 
 MARK = 0x0F000000
@@ -116,6 +117,7 @@ class Agent:
         return [json.loads(line) for line in data.splitlines()]
 
     def close(self) -> None:
+        self.daemon._verdicts.close()
         os.close(self.reader)
         os.close(self.writer)
 
@@ -184,6 +186,88 @@ def test_packets_dropped_without_a_message_are_logged_ever_more_rarely(
         ("packet-dropped", "ip.short")
     }
     assert [event["count"] for event in events] == [1, 2, 4, 8]
+
+
+class Answers:
+    """Notes what would be sent; the real sockets are tried in the live tests."""
+
+    answered = failed = held = 0
+
+    def __init__(self) -> None:
+        self.refused: list[tuple[str | None, int, int | None]] = []
+        self.resets = 0
+
+    def refuse(
+        self,
+        refused: Refused,
+        data: bytes,
+        indev: int,
+        status: int,
+        now: Instant,
+        *,
+        next_back: int | None,
+    ) -> None:
+        self.refused.append((refused.facts.message.call_id, status, next_back))
+
+    def reset(self, data: bytes, indev: int, now: Instant) -> None:
+        self.resets += 1
+
+    def close(self) -> None:
+        pass
+
+
+def answers_of(agent: Agent) -> Answers:
+    agent.daemon.engine.outside_interfaces = frozenset({3})
+    answers = Answers()
+    agent.daemon._verdicts.answering = answers  # type: ignore[assignment]
+    return answers
+
+
+CALL_ID = "a84b4c76e66710@example.com"
+
+
+@pytest.mark.parametrize("indev", [0, 2])
+def test_refused_calls_from_inside_are_answered(start: Start, indev: int) -> None:
+    agent = start("[policy]\nreject_status = 486\n")
+    answers = answers_of(agent)
+    assert agent.give(udp(invite(LISTED), indev=indev)).code is Code.REJECT
+    assert agent.give(udp(sip("ACK"), indev=indev)).code is Code.DROP
+    assert agent.give(tcp(invite(LISTED), indev=indev)).code is Code.REJECT
+    again = tcp(b"ACK ", 1 + len(invite(LISTED)), indev=indev)
+    assert agent.give(again).code is Code.DROP
+    assert answers.refused == [(CALL_ID, 486, None), (CALL_ID, 486, 0)]
+    assert answers.resets == 1
+
+
+def test_nothing_is_sent_to_where_strangers_are(start: Start) -> None:
+    agent = start("")
+    answers = answers_of(agent)
+    for indev in (3, -1):
+        assert agent.give(udp(invite(LISTED), indev=indev)).code is Code.REJECT
+        sport = 40_000 + indev
+        agent.give(tcp(invite(LISTED), sport=sport, indev=indev))
+        again = tcp(b"x", 1 + len(invite(LISTED)), sport=sport, indev=indev)
+        assert agent.give(again).code is Code.DROP
+    assert (answers.refused, answers.resets) == ([], 0)
+
+
+def test_the_ack_of_a_refusal_is_not_logged(start: Start) -> None:
+    agent = start("")
+    answers_of(agent)
+    agent.give(udp(invite(LISTED), indev=2))
+    assert agent.give(udp(sip("ACK"), indev=2)).code is Code.DROP
+    assert [event["method"] for event in agent.events()] == ["INVITE"]
+    assert agent.daemon._verdicts.answers()["acks_absorbed"] == 1
+
+
+def test_a_failing_answer_changes_no_verdict(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = start("")
+    answers = answers_of(agent)
+    monkeypatch.setattr(answers, "refuse", fail)
+    assert agent.give(udp(invite(LISTED), indev=2)).code is Code.REJECT
+    assert agent.daemon._verdicts.internal_errors == 1
 
 
 def test_monitoring_logs_and_passes(start: Start) -> None:

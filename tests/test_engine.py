@@ -1,7 +1,5 @@
 """The judgement, from packet to decision, in DESIGN's order."""
 
-from dataclasses import replace
-
 import pytest
 from builders import (
     ABROAD,
@@ -79,7 +77,7 @@ def test_an_emergency_call_passes_before_everything(number: str) -> None:
 def test_another_special_number_passes_before_everything_from_inside(
     source: str,
 ) -> None:
-    scanned = replace(CALLS, judges="source", verdict=DROP)
+    scanned = CALLS._replace(judges="source", verdict=DROP)
     found = ruling(udp(invite("104"), source), "", scanned)
     assert (found.verdict is ACCEPT) is (source == INSIDE)
     assert found.source == ("builtin" if source == INSIDE else "bundle")
@@ -662,7 +660,7 @@ def test_settings_are_exchanged_between_packets_and_state_stays() -> None:
     flow.send(whole[:50])
     judge.settings = settings('[origin]\nhome = ["NL"]\n')
     assert flow.send(whole[50:]).verdict is ACCEPT
-    judge.settings = replace(judge.settings, monitor=True)
+    judge.settings = judge.settings._replace(monitor=True)
     assert judge.counters.messages == 1
     held = ruling(udp(register(), JAPAN), on=judge)
     assert (held.verdict, held.would) == (ACCEPT, DROP)

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,7 +74,7 @@ def _configured(args: argparse.Namespace) -> "tuple[Config, Source | Path | None
 
     config = read_config(args.config)
     if args.keys is not None:
-        config = replace(config, bundle_keys=str(args.keys.absolute()))
+        config = config._replace(bundle_keys=str(args.keys.absolute()))
     if not args.unsigned or args.bundle is None or not args.bundle.is_file():
         return config, args.bundle
     from ringfence.bundle.opening import open_unverified

@@ -154,6 +154,7 @@ class Daemon:
             self._queue.close()
             raise
         tables.deleted()
+        self._verdicts.open_answering(_now())
         self._ready("ready")
         self._listen()
         self._begin_offload()
@@ -298,6 +299,7 @@ class Daemon:
             self._queue.configure(
                 done.config.kernel_queue_length, fail_open=fails_open(done.config)
             )
+            self._verdicts.open_answering(_now())
         self._find_wan()
         if tuple(self._wan) != done.plan.wan:
             self._control.face(tuple(self._wan))
@@ -336,6 +338,7 @@ class Daemon:
             **report.summary_record(self.engine.counters),
             "bans": self._verdicts.bans,
             "internal_errors": self._verdicts.internal_errors,
+            **self._verdicts.answers(),
             "log_suppressed": self._log.suppressed,
             "log_unwritten": self._log.unwritten,
             "queue_overruns": self._queue.overruns,
@@ -411,6 +414,7 @@ class Daemon:
         self._control.remove(keep_bans=self._keep_bans)
         self._queue.close()
         self._severing.close()
+        self._verdicts.close()
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:

@@ -7,14 +7,14 @@ severity, the malformed policy, accept. What would be accepted is then looked at
 passwords: a request that tries one, an answer that tells how a try went.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.decision import NOT_SIP, Decision, Finding, Ruling, Verdict
 from ringfence.errors import Malformed
 from ringfence.facts import Facts, NumberRuling, World
 from ringfence.intake import Intake, Taken
 from ringfence.packet import Datagram, Instant, Packet, Segment
+from ringfence.refusals import ABSORBED, Refusals
 from ringfence.rules import RuleSet
 from ringfence.rules.memory import Memory
 from ringfence.signins import SignIns, enforced, overridden
@@ -23,17 +23,17 @@ from ringfence.sip.message import Message
 _ACCEPTED: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What happens, and is counted, when no rule can say."""
 
     malformed: Verdict = Verdict.ACCEPT
     state_full: Verdict = Verdict.ACCEPT
     internal_error: Verdict = Verdict.ACCEPT
+    reject_status: int = 403
+    """Status code that a refused caller inside hears; 0: he hears nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """All that a reload exchanges, in one piece."""
 
     world: World
@@ -84,6 +84,7 @@ class Engine:
         self.counters = Counters()
         self.intake = Intake()
         self.signins = SignIns()
+        self.refusals = Refusals()
 
     @property
     def memory(self) -> Memory:
@@ -101,6 +102,7 @@ class Engine:
                 settings.sip_ports,
                 enforcing=not settings.monitor,
                 refuse_full=settings.policy.state_full is Verdict.DROP,
+                outside=self.outside_interfaces,
             )
         except Malformed as error:
             taken = Taken(malformed=error.reason)
@@ -176,9 +178,11 @@ class Engine:
         facts = Facts(settings.world, packet, self.side(packet.src, indev), message)
         if facts.side == "outside" and message.method is not None:
             self.signins.weigh(facts, now)
-        ruling = None if settings.monitor else self.signins.banned(facts, now)
+        ruling = None if settings.monitor else self._from_before(facts, now)
         if ruling is None:
             ruling = self.rule_on(facts, now)
+            if settings.policy.reject_status:
+                self.refusals.ruled(facts, ruling, now.mono)
             if ruling.verdict is Verdict.ACCEPT:
                 ruling = self._learn(facts, ruling, indev, now) or ruling
         if indev < 0 and ruling.verdict is not Verdict.ACCEPT:
@@ -187,6 +191,12 @@ class Engine:
             self.memory.attempts.stopped(facts, now.mono)
         self._count(ruling)
         return Finding(facts, ruling)
+
+    def _from_before(self, facts: Facts, now: Instant) -> Ruling | None:
+        """Rule by what is in force from earlier messages: bans and refusals."""
+        if self.refusals.absorbs(facts, now.mono):
+            return ABSORBED
+        return self.signins.banned(facts, now)
 
     def _learn(
         self, facts: Facts, ruling: Ruling, indev: int, now: Instant

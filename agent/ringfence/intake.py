@@ -1,5 +1,7 @@
 """Packets in, SIP messages out: the way from the queue to what can be judged.
 
+What is stopped is followed inline (`decode.flow`), what is only watched passively.
+
 Knows which packets may hold SIP and in which order their layers are read; owns the
 fragments and flows that packets leave behind. It judges nothing: that a message of a
 flow was refused, the engine says by `Flow.dead`.
@@ -8,13 +10,17 @@ flow was refused, the engine says by `Flow.dead`.
 from typing import Final, NamedTuple
 
 from ringfence.decode import Decoder
-from ringfence.decode.stream import Flow, Streams
+from ringfence.decode.flow import Flow
+from ringfence.decode.stream import Streams, start_of
 from ringfence.errors import Malformed
 from ringfence.packet import Datagram, Instant, Packet, Segment
 from ringfence.sip.framing import next_message
 from ringfence.sip.message import Message, looks_like_sip
 
 _SYN: Final = 0x02
+_RST: Final = 0x04
+_ACK: Final = 0x10
+_URG: Final = 0x20
 
 
 class Taken(NamedTuple):
@@ -30,7 +36,7 @@ class Taken(NamedTuple):
     """Why bytes behind those messages could not be read."""
     stop: str | None = None
     """Why the packet must not pass whatever is in it: `refused-flow`,
-    `contradicting-flow` or `state-full`."""
+    `contradicting-flow`, `state-full`, `urgent-segment` or a `decode.flow.Stop`."""
 
 
 NOTHING: Final = Taken()
@@ -54,29 +60,38 @@ class Intake:
         *,
         enforcing: bool,
         refuse_full: bool,
+        outside: frozenset[int] = frozenset(),
     ) -> Taken:
         """Read one packet; raises `Malformed` when its layers cannot be read.
 
         `ports` are those on which SIP is expected. Unless `enforcing`, nothing will
         be stopped, so that the receiver has what we have. With `refuse_full` a flow
-        too many is stopped; else the oldest is forgotten for it.
+        too many is stopped; else the oldest is forgotten for it. `outside` are the
+        interfaces that face strangers.
         """
         unit = self.decoder.decode(packet, now)
         if unit is None:
             return NOTHING
         if isinstance(unit, Datagram):
             return _datagram(unit, ports)
-        return self._segment(unit, now, ports, enforcing, refuse_full)
+        indev = packet.indev
+        if not enforcing or indev < 0:
+            return self._watched(unit, now, ports, enforcing, refuse_full)
+        if unit.flags & (_ACK | _RST) == _ACK:
+            # Not of a RST: it acknowledges whatever it was sent (RFC 9293, 3.10.7.1).
+            self.streams.heed(unit, now, indev, outside)
+        return self._inline(unit, now, ports, refuse_full, indev)
 
-    def _segment(
+    def _flow(
         self,
         segment: Segment,
         now: Instant,
         ports: frozenset[int],
-        enforcing: bool,
         refuse_full: bool,
-    ) -> Taken:
-        flow = self.streams.find(segment, now)
+        indev: int,
+    ) -> Flow | Taken:
+        """Find or begin a segment's flow; else return what comes of the segment."""
+        flow = self.streams.find(segment, now, indev)
         if flow is None or segment.flags & _SYN:
             if segment.sport not in ports and segment.dport not in ports:
                 # Elsewhere only what begins like SIP is followed.
@@ -88,7 +103,20 @@ class Intake:
                 self.full += 1
                 if refuse_full:
                     return Taken(segment, stop="state-full")
-            flow = self.streams.open(segment, now)
+            flow = self.streams.open(segment, now, indev)
+        return flow
+
+    def _watched(
+        self,
+        segment: Segment,
+        now: Instant,
+        ports: frozenset[int],
+        enforcing: bool,
+        refuse_full: bool,
+    ) -> Taken:
+        flow = self._flow(segment, now, ports, refuse_full, -1)
+        if isinstance(flow, Taken):
+            return flow
         stops = bool(segment.payload) and enforcing
         if flow.dead and stops:
             return Taken(segment, stop="refused-flow")
@@ -97,18 +125,57 @@ class Intake:
             return Taken(segment, stop="contradicting-flow")
         return _completed(flow, segment) if grown else NOTHING
 
+    def _inline(
+        self,
+        segment: Segment,
+        now: Instant,
+        ports: frozenset[int],
+        refuse_full: bool,
+        indev: int,
+    ) -> Taken:
+        if segment.flags & _URG and (segment.sport in ports or segment.dport in ports):
+            # The receiver takes the urgent byte, of this segment or a later one, out
+            # of the stream or leaves it there (RFC 6093): nobody can tell what it
+            # reads. SIP has no use for it.
+            return Taken(segment, stop="urgent-segment")
+        flow = self._flow(segment, now, ports, refuse_full, indev)
+        if isinstance(flow, Taken):
+            return flow
+        payload = segment.payload
+        if flow.dead:
+            return Taken(segment, stop="refused-flow") if payload else NOTHING
+        if payload:
+            stop = flow.admit(start_of(segment), payload)
+            if stop is not None:
+                return Taken(segment, stop=stop)
+        grown = self.streams.push(flow, segment, now)
+        if flow.dead:  # the sender has just contradicted itself
+            return Taken(segment, stop="contradicting-flow")
+        return _completed(flow, segment) if grown else NOTHING
+
 
 def _datagram(datagram: Datagram, ports: frozenset[int]) -> Taken:
     payload = datagram.payload
-    if not looks_like_sip(payload):
-        if payload[:9].upper().startswith((b"INVITE ", b"REGISTER ")) and (
-            datagram.dport in ports
-        ):
-            raise Malformed("sip.start-line")
+    expected = datagram.dport in ports
+    if looks_like_sip(payload):
+        try:
+            message = Message(payload)
+        except Malformed:
+            if not expected:
+                raise
+        else:
+            message.check_length(cut=datagram.cut)
+            return Taken(datagram, (message,))
+    if not expected:
         return NOTHING
-    message = Message(payload)
-    message.check_length(cut=datagram.cut)
-    return Taken(datagram, (message,))
+    # We know no receiver that looks for a message behind other lines, but where SIP
+    # is expected it costs little to be surer than that.
+    found = next_message(payload, cut=True).message
+    if found is not None:
+        return Taken(datagram, (found,))
+    if payload[:9].upper().startswith((b"INVITE ", b"REGISTER ")):
+        raise Malformed("sip.start-line")
+    return NOTHING
 
 
 def _completed(flow: Flow, segment: Segment) -> Taken:

@@ -61,4 +61,6 @@ class Segment(NamedTuple):
     seq: int
     """Sequence number of the first payload byte (of the SYN itself when SYN is set)."""
     flags: int
-    """The flags byte: FIN 1, SYN 2, RST 4, PSH 8, ACK 16."""
+    """The flags byte: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32."""
+    ack: int = 0
+    """With ACK, the number of the byte that its sender expects next from the other."""

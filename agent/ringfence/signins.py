@@ -79,7 +79,6 @@ class SignIns:
         memory = self.under(rules)
         self._note_silence(facts, rules, now)
         rule = rules.guessing
-        most = _NO_LIMIT if rule is None or rule.count is None else rule.count.over
         if ruling.source == "builtin":  # an emergency call, whatever else it tries
             memory.attempts.sent(facts, now.mono, _NO_LIMIT)
             return None
@@ -87,18 +86,22 @@ class SignIns:
         if guard is not None:
             why = f"{facts.account} is under attack: only sources known for it"
             return enforced(facts, Verdict.DROP, guard, why, "bundle", monitor=monitor)
-        if rule is None:
-            memory.attempts.sent(facts, now.mono, most)
+        if rule is None or rule.count is None:
+            memory.attempts.sent(facts, now.mono, _NO_LIMIT)
             return None
         monitor |= rule.monitor
-        if failed := memory.over(rule, facts, now.mono):
+        failed = memory.failures(rule, facts, now.mono)
+        # What waits may fail as well: a guesser that sends on while the first answers
+        # come in must not get a new try for each of them.
+        left = rule.count.most - failed
+        if left <= 0:
             why = rule.explain(facts, "", failed)
-        elif memory.attempts.sent(facts, now.mono, most) is Sent.TOO_MANY:
-            why = f"{most} sign-ins to {facts.account} still wait for an answer"
+        elif memory.attempts.sent(facts, now.mono, left) is Sent.TOO_MANY:
+            why = f"{left} sign-ins to {facts.account} still wait for an answer"
         else:
             return None
         held = enforced(facts, rule.verdict, rule.id, why, "bundle", monitor=monitor)
-        return self.with_ban(held, rule, facts, now) if failed else held
+        return self.with_ban(held, rule, facts, now) if left <= 0 else held
 
     def learnt(
         self,

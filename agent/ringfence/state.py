@@ -4,8 +4,11 @@ Knows nothing of what it stores. A stranger decides what goes in, so every table
 a capacity and a time to live; what is pushed out is counted, never silently lost.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from itertools import starmap
+from struct import Struct
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -14,8 +17,9 @@ V = TypeVar("V")
 class BoundedTable(Generic[K, V]):
     """A mapping that holds at most `capacity` entries, each at most `age` seconds.
 
-    The age counts from the last `put`. The oldest entry is evicted first; dicts keep
-    insertion order and `put` re-inserts, so both bounds cost O(1) a call.
+    The age counts from the last `put`; the oldest entry is evicted first. Both bounds
+    cost O(1) a call. (A plain dict keeps the order too, but finds its first entry only
+    by walking over the room of all that were first before.)
     """
 
     def __init__(
@@ -30,7 +34,9 @@ class BoundedTable(Generic[K, V]):
         self.evicted = 0
         self.expired = 0
         self._on_drop = on_drop
-        self._entries: dict[K, tuple[float, V]] = {}
+        self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._oldest = 0.0
+        """No entry is older than this, so that most calls need not look."""
 
     def __len__(self) -> int:
         """Entries held, expired ones that no call has met yet included."""
@@ -50,13 +56,19 @@ class BoundedTable(Generic[K, V]):
     def put(self, key: K, value: V, mono: float) -> None:
         """Store or refresh an entry, then drop what is too old or too many."""
         entries = self._entries
-        entries.pop(key, None)
+        if not entries:
+            self._oldest = mono
         entries[key] = (mono, value)
-        self.expire(mono)
-        while len(entries) > self.capacity:
-            oldest = next(iter(entries))
+        entries.move_to_end(key)
+        if mono - self._oldest > self.age:
+            self.expire(mono)
+        if len(entries) > self.capacity:
             self.evicted += 1
-            self._drop(oldest)
+            self._drop(next(iter(entries)))
+
+    def replace(self, key: K, value: V) -> None:
+        """Exchange the value of an entry, which stays as old as it is."""
+        self._entries[key] = (self._entries[key][0], value)
 
     def pop(self, key: K) -> V | None:
         """Remove and return a value, without calling `on_drop`."""
@@ -67,7 +79,8 @@ class BoundedTable(Generic[K, V]):
         """Drop every entry older than `age` at `mono`."""
         while self._entries:
             oldest = next(iter(self._entries))
-            if mono - self._entries[oldest][0] <= self.age:
+            self._oldest = self._entries[oldest][0]
+            if mono - self._oldest <= self.age:
                 return
             self.expired += 1
             self._drop(oldest)
@@ -78,42 +91,38 @@ class BoundedTable(Generic[K, V]):
             self._on_drop(key, value)
 
 
-class Event(NamedTuple):
-    """One thing that was counted."""
-
-    at: float
-    item: Hashable
-    """What makes it different from others where only different ones count."""
-    pair: int
-    """By what `Recent.clear` finds it again; 0 when nothing clears it."""
+_EVENT: Final = Struct("dqq")
+"""One thing that was counted: when; what makes it different from others, where only
+different ones count; by what `Recent.clear` finds it again."""
 
 
 class Recent:
     """How many events each key had within the last seconds, to the event.
 
     Holds the newest `most` events of each of the newest `capacity` keys, so that it
-    can tell up to `most` and no more.
+    can tell up to `most` and no more; 24 bytes an event, 350 a key.
     """
 
     def __init__(self, capacity: int, within: float, most: int) -> None:
         """Set all three bounds; `within` in seconds."""
         self.most = most
         self.within = within
-        self.table: BoundedTable[Hashable, list[Event]] = BoundedTable(capacity, within)
+        self.table: BoundedTable[Hashable, bytes] = BoundedTable(capacity, within)
 
-    def add(self, key: Hashable, item: Hashable, pair: int, mono: float) -> int:
+    def add(self, key: Hashable, item: int | None, pair: int, mono: float) -> int:
         """Count an event, return how many there are with it.
 
-        Of events with the same item only the newest counts; None is no item.
+        Of events with the same item only the newest counts; None is no item. Item and
+        pair are numbers of 64 bits with sign, such as a hash.
         """
         events = [
             event
-            for event in self.table.get(key, mono) or ()
-            if mono - event.at <= self.within and (item is None or event.item != item)
+            for event in _EVENT.iter_unpack(self.table.get(key, mono) or b"")
+            if mono - event[0] <= self.within and (item is None or event[1] != item)
         ]
-        events.append(Event(mono, item, pair))
+        events.append((mono, item or 0, pair))
         del events[: -self.most]
-        self.table.put(key, events, mono)
+        self.table.put(key, b"".join(starmap(_EVENT.pack, events)), mono)
         return len(events)
 
     def count(self, key: Hashable, mono: float) -> int:
@@ -121,13 +130,14 @@ class Recent:
         events = self.table.get(key, mono)
         if not events:
             return 0
-        return sum(mono - event.at <= self.within for event in events)
+        return sum(mono - at <= self.within for at, _, _ in _EVENT.iter_unpack(events))
 
     def clear(self, key: Hashable, pair: int, mono: float) -> None:
         """Forget the events of one pair."""
         events = self.table.get(key, mono)
         if events:
-            events[:] = [event for event in events if event.pair != pair]
+            others = (one for one in _EVENT.iter_unpack(events) if one[2] != pair)
+            self.table.replace(key, b"".join(starmap(_EVENT.pack, others)))
 
     def forget(self, key: Hashable) -> None:
         """Forget all events of a key."""
@@ -148,7 +158,7 @@ class Rate:
             capacity, 2 * within
         )
 
-    def add(self, key: Hashable, item: Hashable, pair: int, mono: float) -> int:
+    def add(self, key: Hashable, item: int | None, pair: int, mono: float) -> int:
         """Count an event, return about how many there are with it."""
         begun, now, before = self._buckets(key, mono)
         self.table.put(key, (begun, now + 1, before), mono)
@@ -167,13 +177,17 @@ class Rate:
         self.table.pop(key)
 
     def _buckets(self, key: Hashable, mono: float) -> tuple[float, int, int]:
-        begun, now, before = self.table.get(key, mono) or (mono, 0, 0)
-        windows = int((mono - begun) / self.within)
-        if windows == 1:
-            return begun + self.within, 0, now
-        if windows > 1:
+        found = self.table.get(key, mono)
+        if found is None:
             return mono, 0, 0
-        return begun, now, before
+        begun, now, _ = found
+        if mono - begun < self.within:
+            return found
+        if mono - begun < 2 * self.within:
+            return begun + self.within, 0, now
+        return mono, 0, 0
 
     def _rest(self, begun: float, before: int, mono: float) -> int:
+        if not before:
+            return 0
         return int(before * max(0.0, 1 - (mono - begun) / self.within))

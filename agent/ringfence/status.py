@@ -21,6 +21,7 @@ _KERNEL: Final = {
     "banned": "from banned sources, dropped",
     "bans": "told the kernel to ban somebody",
     "foreign": "REGISTER from abroad, dropped without the agent",
+    "answers": "sent by the agent to end refused calls",
     "sampled": "of those, shown to the agent for the log",
     "unsampled": "of those, dropped since no agent listened",
     "foreign_tls": "from abroad to the TLS ports, dropped",
@@ -83,6 +84,8 @@ def status_text(record: Mapping[str, object]) -> str:
             f"{agent['dropped']} dropped, {agent['rejected']} rejected, "
             f"{agent['malformed']} malformed, {agent['internal_errors']} internal "
             "errors",
+            f"  {agent['answered']} refused callers answered, {agent['answers_held']} "
+            f"not, {agent['answers_failed']} answers failed",
         ]
     else:
         lines = ["agent: not running"]

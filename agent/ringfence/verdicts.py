@@ -11,12 +11,15 @@ import netfilterqueue
 from ringfence import report
 from ringfence.decision import Decision, Verdict, Whom
 from ringfence.engine import Engine
+from ringfence.errors import KernelError
 from ringfence.eventlog import EventLog
 from ringfence.netfilter import bans
+from ringfence.netfilter.answering import Answering
 from ringfence.netfilter.marks import BANS, VERDICTS
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.severing import Severing
-from ringfence.packet import LINKTYPE_RAW, Instant, Packet
+from ringfence.packet import LINKTYPE_RAW, Instant, Packet, Segment
+from ringfence.refusals import ABSORBED, next_back, reachable, to_answer
 
 
 class Verdicts:
@@ -32,6 +35,9 @@ class Verdicts:
         """Packets that made the kernel ban somebody."""
         self.internal_errors = 0
         """Packets that met a flaw of ours."""
+        self.answering: Answering | None = None
+        """None while refused callers hear nothing; see `open_answering`."""
+        self._plan: Plan | None = None
         self._severing = severing
         self._mark_rest = 0xFFFFFFFF
         self._verdict_bits: dict[Verdict, int] = {}
@@ -44,6 +50,39 @@ class Verdicts:
             verdict: plan.bits(code) for verdict, code in VERDICTS.items()
         }
         self._ban_bits = {said: plan.bits(code) for said, code in BANS.items()}
+        self._plan = plan
+        if self.answering is not None:
+            self.answering.speak(plan)
+
+    def open_answering(self, now: Instant) -> None:
+        """Become able to answer refused callers, if that is wanted; else say why not.
+
+        Without it they are dropped in silence, which protects as well.
+        """
+        wanted = self.engine.settings.policy.reject_status
+        if not wanted or self.answering is not None or self._plan is None:
+            return
+        try:
+            self.answering = Answering()
+        except KernelError as error:
+            self.log.event("notice", now, notice="no-answers", error=str(error))
+        else:
+            self.answering.speak(self._plan)
+
+    def answers(self) -> dict[str, int]:
+        """Return what became of refused requests, and of the ACKs of their answers."""
+        sender = self.answering
+        return {
+            "answered": 0 if sender is None else sender.answered,
+            "answers_failed": 0 if sender is None else sender.failed,
+            "answers_held": 0 if sender is None else sender.held,
+            "acks_absorbed": self.engine.refusals.absorbed,
+        }
+
+    def close(self) -> None:
+        """Give up what `open_answering` opened."""
+        if self.answering is not None:
+            self.answering.close()
 
     def give(self, packet: netfilterqueue.Packet, now: Instant) -> None:
         """Judge one packet and give it its one verdict."""
@@ -58,11 +97,37 @@ class Verdicts:
                 bits = self._ban(decision, decision.ban, now)
             if report.worst(decision):
                 self._tell(decision, now)
+            if self.answering is not None and decision.verdict is not Verdict.ACCEPT:
+                self._answer(self.answering, decision, data, packet.indev, now)
         except Exception as error:  # our bug: it must not decide over a call
             self._internal_error(error, now)
         finally:
             packet.set_mark(packet.get_mark() & self._mark_rest | bits)
             packet.accept()  # the enforce chain acts on the mark
+
+    def _answer(
+        self,
+        answering: Answering,
+        decision: Decision,
+        data: bytes,
+        indev: int,
+        now: Instant,
+    ) -> None:
+        """Let a refused caller inside know; nobody else ever hears of us."""
+        engine = self.engine
+        status = engine.settings.policy.reject_status
+        strangers = engine.outside_interfaces
+        if not status or not reachable(indev, strangers):
+            return
+        if decision.reason == "refused-flow":
+            answering.reset(data, indev, now)
+        refused = to_answer(decision, indev, strangers)
+        if refused is None:
+            return
+        unit, back = refused.facts.packet, None
+        if isinstance(unit, Segment):
+            back = next_back(engine.intake.streams, unit, now.mono)
+        answering.refuse(refused, data, indev, status, now, next_back=back)
 
     def _ban(self, decision: Decision, whom: Whom, now: Instant) -> int:
         """Return the bits that make the kernel ban, and note what goes with it."""
@@ -95,6 +160,8 @@ class Verdicts:
                 "notice", now, notice="packet-dropped", reason=reason, count=drops
             )
         for finding in decision.findings:
+            if finding.ruling is ABSORBED:
+                continue  # its INVITE is in the log
             if finding.ruling.stops and self.log.admits(now):
                 record = report.message_record(finding, full_numbers=self.full_numbers)
                 self.log.event("decision", now, **record)

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lab.namespaces import PREFIX
 from ringfence.bundle import tables
 
-from bench import bundle, imports, live, offline, startup, traffic
+from bench import bundle, flood, imports, live, million, offline, startup, traffic
 from bench.figures import Part, Skipped
 
 
@@ -57,9 +57,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument(
         "--only",
-        choices=("live", "replay", "start", "bundle"),
+        choices=("live", "replay", "start", "flood", "million", "bundle"),
         action="append",
         default=[],
+        help="million takes minutes, and only runs when asked for",
     )
     parser.add_argument(
         "--imports", action="store_true", help="add what a start's parts cost"
@@ -69,6 +70,8 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="in the capture")
     parser.add_argument("--replays", type=int, default=3, help="replay rounds")
     parser.add_argument("--starts", type=int, default=10)
+    parser.add_argument("--flood-seconds", type=float, default=16.0, help="each of 3")
+    parser.add_argument("--sources", type=int, default=1_000_000, help="of million")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -91,10 +94,14 @@ def main() -> int:
             ),
             "start": lambda: startup.measure(folder, places, args.starts),
             "bundle": lambda: bundle.measure(folder, args.starts),
+            "flood": lambda: flood.measure(folder, args.flood_seconds),
             "imports": lambda: imports.measure(folder),
+            "million": lambda: million.measure(folder, args.sources),
         }
         for key, measure in parts.items():
-            wanted = args.imports if key == "imports" else not args.only
+            wanted = not args.only and key != "million"
+            if key == "imports":
+                wanted = args.imports
             if not wanted and key not in args.only:
                 continue
             try:

@@ -1,7 +1,5 @@
 """What the configuration makes of the kernel's part."""
 
-from dataclasses import replace
-
 import pytest
 from ringfence.config import assemble, fails_open, first_plan, kernel_plan, parse_config
 from ringfence.netfilter.nft import Plan
@@ -67,8 +65,7 @@ def test_the_first_plan_leaves_out_the_home_networks_alone() -> None:
     first = first_plan(whole, settings)
     assert first.networks().not_foreign == ((), ())
     assert first.networks().exempt == whole.networks().exempt
-    assert first == replace(
-        whole,
+    assert first == whole._replace(
         networks=first.networks,
         foreign_register=False,
         foreign_tls_ports=frozenset(),

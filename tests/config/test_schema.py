@@ -23,6 +23,7 @@ PREFIX = 'a prefix of E.164 numbers without "+", such as "63" or "6327"'
 MARK = "four neighbouring bits of the packet mark, such as 0x0f000000"
 PORTS = "a list of 1 to 15 port numbers from 1 to 65535"
 SOCKET = "the absolute path of a socket, at most 107 bytes"
+STATUS = "one of 403, 480, 486, 488, 503, 603, or 0"
 AREA = 'an area code such as "03", or ""'
 DIALPLAN = 'the name of a dial plan, such as "jp"'
 
@@ -71,6 +72,9 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
     "policy.internal_error": [("drop", Verdict.DROP)],
     "policy.no_listener": [("accept", Verdict.ACCEPT), ("drop", Verdict.DROP)],
     "policy.queue_full": [("accept", Verdict.ACCEPT), ("drop", Verdict.DROP)],
+    "policy.reject_status": [
+        (status, status) for status in (0, 403, 480, 486, 488, 503, 603)
+    ],
     "offload.origin": [(True, True), (False, False)],
     "offload.tls_home_only": [(True, True), (False, False)],
     "offload.source_rate": [(0, 0), (100_000, 100_000)],
@@ -157,6 +161,7 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
     "policy.internal_error": [([], ONE_OF_TWO_VERDICTS)],
     "policy.no_listener": [("reject", ONE_OF_TWO_VERDICTS)],
     "policy.queue_full": [(True, ONE_OF_TWO_VERDICTS)],
+    "policy.reject_status": [(value, STATUS) for value in (True, 200, 404, "403", 0.0)],
     "offload.origin": [("on", "true or false")],
     "offload.tls_home_only": [(1, "true or false")],
     "offload.source_rate": [
@@ -304,7 +309,7 @@ def test_the_default_of_every_key_fits(path: str) -> None:
 
 def test_every_key_has_its_field() -> None:
     fields = {path.replace(".", "_") for path in KEYS} | {"rules", "limits"}
-    assert set(Config.__dataclass_fields__) == fields
+    assert set(Config._fields) == fields
 
 
 def test_modes() -> None:

@@ -23,8 +23,8 @@ TCP6 = wire.ipv6(wire.tcp(BODY), 6)
 PORTS = (wire.SPORT, wire.DPORT)
 DATAGRAM4 = Datagram(wire.SRC, wire.DST, *PORTS, BODY, False)
 DATAGRAM6 = Datagram(wire.SRC6, wire.DST6, *PORTS, BODY, False)
-SEGMENT4 = Segment(wire.SRC, wire.DST, *PORTS, BODY, False, wire.SEQ, 0x18)
-SEGMENT6 = Segment(wire.SRC6, wire.DST6, *PORTS, BODY, False, wire.SEQ, 0x18)
+SEGMENT4 = Segment(wire.SRC, wire.DST, *PORTS, BODY, False, wire.SEQ, 0x18, wire.ACK)
+SEGMENT6 = Segment(wire.SRC6, wire.DST6, *PORTS, BODY, False, wire.SEQ, 0x18, wire.ACK)
 
 
 def decode(data: bytes, link: int = 101, length: int = 0) -> Datagram | Segment | None:

@@ -5,18 +5,15 @@ from itertools import pairwise, permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringfence.decode.stream import (
-    FLOW_AGE,
+from ringfence.decode.flow import (
     MAX_AHEAD,
     MAX_AHEAD_OCTETS,
-    MAX_FLOWS,
-    MAX_OCTETS,
     MAX_REPEAT,
     OVERHEAD,
     WINDOW,
     Flow,
-    Streams,
 )
+from ringfence.decode.stream import FLOW_AGE, MAX_FLOWS, MAX_OCTETS, Streams
 from ringfence.packet import Instant, Segment
 
 NOW = Instant(100.0, 1_795_000_000.0)

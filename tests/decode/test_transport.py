@@ -68,7 +68,7 @@ def test_udp_length_zero_in_ipv6_means_to_the_end() -> None:
 def test_tcp(options: bytes, cut: bool) -> None:
     got = tcp(wire.tcp(BODY, options), cut)
     ends = (wire.SRC, wire.DST, wire.SPORT, wire.DPORT)
-    assert got == Segment(*ends, BODY, cut, wire.SEQ, 0x18)
+    assert got == Segment(*ends, BODY, cut, wire.SEQ, 0x18, wire.ACK)
 
 
 def test_tcp_cut_at_every_byte() -> None:

@@ -5,7 +5,9 @@ from builders import JAPAN, JAPAN6, NOW, engine, octets, sip, udp
 from ringfence.facts import Facts
 from ringfence.facts.attempts import (
     ANSWER_WITHIN,
+    MAX_ACCEPTED,
     MAX_OPEN,
+    MAX_OUTDATED,
     MAX_SAME,
     MAX_TOLD,
     Attempts,
@@ -16,6 +18,7 @@ from ringfence.facts.attempts import (
 from ringfence.facts.facts import network_key
 
 PBX = "192.168.50.2"
+OTHER = "198.51.100.77"
 JUDGE = engine()
 
 
@@ -36,10 +39,14 @@ def fields(number: int, method: str, word: str | None) -> dict[str, str | None]:
 
 
 def asked(
-    number: int, word: str | None = "w", method: str = "REGISTER", sport: int = 5060
+    number: int,
+    word: str | None = "w",
+    method: str = "REGISTER",
+    sport: int = 5060,
+    dst: str = PBX,
 ) -> Facts:
     uri = "sip:pbx.example"
-    return facts(sip(method, uri, fields(number, method, word)), JAPAN, PBX, sport)
+    return facts(sip(method, uri, fields(number, method, word)), JAPAN, dst, sport)
 
 
 def told(
@@ -99,6 +106,44 @@ def test_answers_to_a_request_without_credentials(
     assert attempts.answered(told(status, 1, method), 2.0) is None
 
 
+def signed(attempts: Attempts, number: int, status: int, user: str = "201") -> object:
+    """Let a phone sign a request with the nonce `n`, and its PBX answer."""
+    head = fields(number, "REGISTER", f"w{number}")
+    assert head["Authorization"] is not None
+    head["Authorization"] = head["Authorization"].replace("201", user)
+    # From elsewhere: the other tests' client must stay a stranger to the judge.
+    client = "198.51.100.77"
+    tried = facts(sip("REGISTER", "sip:pbx.example", head), client, PBX)
+    attempts.sent(tried, float(number), 99)
+    found = attempts.answered(told(status, number, dst=client), float(number))
+    return found.kind if found else None
+
+
+def test_a_nonce_that_was_accepted_before_is_outdated_not_wrong() -> None:
+    """A PBX that was restarted knows none of its nonces; Kamailio says no stale=true."""
+    attempts = Attempts()
+    assert signed(attempts, 1, 200) is Kind.SUCCESS
+    assert signed(attempts, 2, 401) is None
+    assert signed(attempts, 3, 401, "202") is Kind.FAILURE, "its nonce, not theirs"
+    assert signed(attempts, 4, 403) is Kind.FAILURE, "that one speaks of the account"
+
+
+def test_an_accepted_nonce_excuses_only_so_much() -> None:
+    attempts = Attempts()
+    signed(attempts, 1, 200)
+    found = [signed(attempts, 2 + number, 401) for number in range(MAX_OUTDATED + 1)]
+    assert found == [None] * MAX_OUTDATED + [Kind.FAILURE]
+
+
+def test_accepted_nonces_are_bounded() -> None:
+    attempts = Attempts()
+    signed(attempts, 1, 200)
+    for number in range(MAX_ACCEPTED):
+        attempts._accepted.put(number, 1, 2.0)
+    assert len(attempts._accepted) == MAX_ACCEPTED
+    assert signed(attempts, 3, 401) is Kind.FAILURE, "the oldest has gone"
+
+
 @pytest.mark.parametrize("more", [", stale=true", ', STALE = "TRUE"'])
 def test_stale_credentials_have_not_failed(more: str) -> None:
     attempts = Attempts()
@@ -144,12 +189,67 @@ def test_tables_are_bounded_and_nothing_is_left_behind() -> None:
     assert attempts._waiting == {octets(JAPAN): MAX_OPEN}
     assert attempts.late(ANSWER_WITHIN + 1.0) == []
     assert len(attempts) == 0
-    assert (attempts._waiting, attempts._in_air, attempts._of_server) == ({}, {}, {})
+    assert (attempts._waiting, attempts._in_air, attempts._open) == ({}, {}, {})
     refused = told(404, 1)
     for number in range(MAX_TOLD + 1):
         refused.message._fields["call-id"] = str(number).encode()
         attempts.answered(refused, 100.0)
     assert len(attempts._told) == MAX_TOLD
+
+
+def test_attempts_of_one_transaction_age_one_by_one() -> None:
+    attempts = Attempts()
+    for at, word in enumerate("abc"):
+        assert attempts.sent(asked(1, word), at * 10.0, 9) is Sent.NEW
+    assert attempts.late(ANSWER_WITHIN + 5.0) == []
+    assert len(attempts) == 2
+    assert attempts.sent(asked(1, "c"), ANSWER_WITHIN + 5.0, 9) is Sent.REPEATED
+    assert attempts.sent(asked(1, "b"), ANSWER_WITHIN + 5.0, 9) is Sent.REPEATED
+    assert attempts.sent(asked(1, "a"), ANSWER_WITHIN + 5.0, 9) is Sent.NEW
+    attempts.late(ANSWER_WITHIN + 99.0)
+    assert (attempts._waiting, attempts._in_air, attempts._open) == ({}, {}, {})
+
+
+def test_an_answer_that_comes_too_late_says_nothing() -> None:
+    attempts = Attempts()
+    attempts.sent(asked(1), 0.0, 5)
+    assert attempts.answered(told(401, 1), ANSWER_WITHIN + 0.1) is None
+
+
+def test_silence_of_one_server_is_not_that_of_another() -> None:
+    attempts = Attempts()
+    found: list[Outcome] = []
+    attempts.answered(told(200, 7, "OPTIONS", OTHER), 0.0)
+    attempts.sent(asked(1), 0.5, 5)
+    attempts.sent(asked(2, dst="192.168.50.9"), 0.6, 5)
+    for at in range(4, 40, 4):
+        attempts.answered(told(200, 7, "OPTIONS", OTHER), float(at))
+        found += attempts.late(float(at))
+    assert len(found) == 1, "the other server never said anything to anybody"
+
+
+def test_silence_about_hearsay_is_hearsay() -> None:
+    attempts = Attempts()
+    anybody = asked(1)
+    anybody.hearsay = True
+    attempts.answered(told(200, 7, "OPTIONS", OTHER), 0.0)
+    attempts.sent(anybody, 0.5, 5)
+    found: list[Outcome] = []
+    for at in range(4, 40, 4):
+        attempts.answered(told(200, 7, "OPTIONS", OTHER), float(at))
+        found += attempts.late(float(at))
+    assert [outcome.hearsay for outcome in found] == [True]
+
+
+@pytest.mark.parametrize("status", [100, 200])
+def test_who_was_answered_was_not_ignored(status: int) -> None:
+    attempts = Attempts()
+    attempts.answered(told(200, 7, "OPTIONS", OTHER), 0.0)
+    attempts.sent(asked(1), 0.5, 5)
+    attempts.answered(told(status, 1), 1.0)
+    for at in range(4, 40, 4):
+        attempts.answered(told(200, 7, "OPTIONS", OTHER), float(at))
+        assert attempts.late(float(at)) == []
 
 
 def silence(answers: dict[float, str]) -> list[Outcome]:
@@ -163,9 +263,6 @@ def silence(answers: dict[float, str]) -> list[Outcome]:
             attempts.answered(told(200, 7, "OPTIONS", answers[at]), at)
         found += attempts.late(at)
     return found
-
-
-OTHER = "198.51.100.77"
 
 
 def test_silence_is_a_failure_while_the_server_answers_somebody_else() -> None:

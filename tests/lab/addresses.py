@@ -42,4 +42,7 @@ COUNTRIES: Final[Mapping[str, str]] = {
     "2001:db8:50::/48": "JP",
     "2001:db8::/48": "JP",
     "2001:db8:31::/48": "NL",
+    # Benchmark addresses (RFC 2544): room for ten thousand sources.
+    "198.18.0.0/16": "NL",
+    "198.19.0.0/16": "JP",
 }

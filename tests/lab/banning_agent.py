@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--keep-bans", action="store_true")
     args = parser.parse_args()
     daemon = Daemon(args.config, None, keep_bans=args.keep_bans)
-    daemon.engine = Banning(daemon.engine.settings)
+    daemon.engine = daemon._verdicts.engine = Banning(daemon.engine.settings)
     daemon.run()
 
 

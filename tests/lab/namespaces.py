@@ -105,6 +105,10 @@ class Process:
                 f"{self.name} still runs after {timeout:g} s:\n{self.text()[-2000:]}"
             ) from None
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the program and to all that it has started."""
+        os.killpg(self.pid, number)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program itself."""
         self._popen.send_signal(number)

@@ -25,7 +25,10 @@ PASSWORDS: Final[Mapping[str, str]] = {
     "201": "correct-horse-201",
     "202": "battery-staple-202",
 }
-"""The extensions of the PBX, as kamailio.cfg has them."""
+"""Two extensions of the PBX, as kamailio.cfg has them."""
+
+OFFICE: Final = range(300, 360)
+"""Sixty more, for many phones at once."""
 
 _CALL_SECONDS: Final = 8
 """Longer than Kamailio waits for a callee (fr_timer): the phone hears its answer."""
@@ -42,6 +45,14 @@ class Result(NamedTuple):
     text: str
 
 
+def password_of(user: str) -> str:
+    """Return the password of an extension, as kamailio.cfg has it."""
+    if user in PASSWORDS:
+        return PASSWORDS[user]
+    assert int(user) in OFFICE
+    return f"office-phone-{user}"
+
+
 Scanner = Callable[[Lab, str, str], Result]
 """svmap or svwar, from an address, at a target."""
 
@@ -56,7 +67,7 @@ def start_registrar(lab: Lab) -> Process:
         for option in ("-l", f"{transport}:{address}")
     ]
     folder = lab.folder / "kamailio"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     process = lab.start(
         lab.inside,
         *("kamailio", "-DD", "-E", "-m", "16", "-M", "4"),
@@ -111,6 +122,32 @@ def call(
     )
 
 
+def hear_refusal(
+    lab: Lab,
+    namespace: Namespace,
+    address: str,
+    server: str,
+    number: str,
+    *,
+    by_pbx: bool = False,
+    user: str = "201",
+    transport: str = "u1",
+) -> Result:
+    """Let a phone call a number; ok when it hears 403 and has acknowledged it."""
+    scenario = "refused-by-pbx" if by_pbx else "refused"
+    return _phone(
+        lab,
+        namespace,
+        scenario,
+        address,
+        server,
+        user,
+        number,
+        transport,
+        _CALL_SECONDS,
+    )
+
+
 def svmap(lab: Lab, address: str, target: str) -> Result:
     """Look for SIP devices from outside; ok when it found one."""
     return _sipvicious(lab, "svmap", address, target)
@@ -122,8 +159,12 @@ def svwar(lab: Lab, address: str, target: str) -> Result:
 
 
 def svcrack(lab: Lab, address: str, target: str, words: Path) -> Result:
-    """Try every password of a list for 201 from outside; ok when one fits."""
-    return _sipvicious(lab, "svcrack", address, "-u", "201", "-d", str(words), target)
+    """Try every password of a list for 201 from outside; ok when one fits.
+
+    It goes on for three seconds without any answer (ten, left to itself).
+    """
+    options = ("--maximumtime", "3", "-u", "201", "-d", str(words))
+    return _sipvicious(lab, "svcrack", address, *options, target)
 
 
 def _sipp(scenario: str, address: str, port: int) -> list[str]:
@@ -151,7 +192,7 @@ def _phone(
         *_sipp(scenario, address, SIP_PORT),
         *("-t", transport, "-m", "1", "-nostdin"),
         *("-key", "user", user, "-key", "number", number or "none"),
-        *("-au", user, "-ap", PASSWORDS[user]),
+        *("-au", user, "-ap", password_of(user)),
         *("-timeout", str(timeout), "-timeout_error"),
         *("-trace_msg", "-message_file", str(log)),
         f"{remote}:{SIP_PORT}",

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from lab.addresses import PBX, PHONE_ABROAD, PHONE_JP, SIP_PORT
@@ -114,6 +115,47 @@ def test_packets_pass_while_the_agent_is_dead_and_a_new_one_takes_over(
         assert kernel["foreign"] + kernel["unsampled"] + kernel["dropped"] == 17
         assert kernel["unsampled"] == 1
     assert lab.router.ruleset() == before
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["first", "successor"])
+def test_a_start_under_traffic_loses_nothing(lab: Lab, killed: bool) -> None:
+    """What comes while the ruleset goes in waits for the agent, or passes."""
+    if killed:
+        with Agent(lab) as agent:
+            agent.process.signal(signal.SIGKILL)
+            agent.process.wait(5)
+    with Stream(lab) as stream:
+        for _ in range(3):
+            with Agent(lab) as agent:
+                goal = stream.sent + 100
+                wait_until(lambda goal=goal: stream.sent > goal, 5, "100 more")  # type: ignore[misc]
+                agent.stop()
+    lab.settle()
+
+    assert stream.missing() == []
+
+
+def test_a_kill_under_traffic_loses_what_waited_and_says_so(lab: Lab) -> None:
+    most = 0
+    with Stream(lab) as stream:
+        for delay in (0.0, 0.003, 0.007):
+            with Agent(lab) as agent:
+                goal = stream.sent + 100
+                wait_until(lambda goal=goal: stream.sent > goal, 5, "100 more")  # type: ignore[misc]
+                time.sleep(delay)
+                queue = Path(f"/proc/{agent.process.pid}/net/netfilter/nfnetlink_queue")
+                before, waiting = stream.sent, int(queue.read_text().split()[2])
+                agent.process.signal(signal.SIGKILL)
+                agent.process.wait(5)
+                most += waiting + stream.sent - before + 1
+            goal = stream.sent + 100
+            wait_until(lambda goal=goal: stream.sent > goal, 5, "100 more")  # type: ignore[misc]
+    lab.settle()  # what is under way while the next one looks back counts as lost
+    with Agent(lab) as agent:
+        lost = agent.stop()["lost_before"]
+
+    assert len(stream.missing()) == lost
+    assert lost <= most, "no more than waited, or came, at three kills"
 
 
 def test_sigterm_leaves_the_kernel_as_it_was(nat_lab: Lab) -> None:

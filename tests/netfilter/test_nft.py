@@ -67,6 +67,12 @@ CASES = {
     "install.xtables": xtables.render_xtables(PLAN, EMPTY),
     "install-wide.xtables": xtables.render_xtables(WIDE, EMPTY),
     "install-over-a-killed-agent.xtables": xtables.render_xtables(PLAN, OURS),
+    "install-where-others-are.xtables": xtables.render_xtables(
+        PLAN, EMPTY, {"INPUT", "OUTPUT", "USERS"}
+    ),
+    "removal-where-others-are.xtables": xtables.render_xtables_removal(
+        OURS.replace(":RINGFENCE -", ":RINGFENCE-FOUND-INPUT - [0:0]\n:RINGFENCE -")
+    ),
     "removal.xtables": xtables.render_xtables_removal(OURS),
 }
 
@@ -134,6 +140,13 @@ QUEUE = "meta mark & 0x0f000000 == 0x01000000 counter packets 0 bytes 0 queue nu
         (listing(INPUT=[], FORWARD=[]), {"INPUT", "FORWARD"}),
         (listing(INPUT=[JUMP], FORWARD=[JUMP], RINGFENCE=[QUEUE]), set()),
         (listing(INPUT=[USERS_RULE, JUMP], OUTPUT=[JUMP]), {"INPUT"}),
+        (
+            listing(
+                **{"INPUT": [JUMP], "OUTPUT": [JUMP], "RINGFENCE-FOUND-INPUT": []},
+                RINGFENCE=[QUEUE],
+            ),
+            {"INPUT"},
+        ),
         (listing(INPUT=[USERS_RULE], USERS=[]), {"INPUT", "USERS"}),
         (listing(USERS=["counter packets 0 bytes 0 jump RINGFENCED"]), {"USERS"}),
     ],

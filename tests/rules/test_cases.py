@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,7 +116,7 @@ def only(rule_id: str, match: Json) -> Settings:
     made, problems = compile_rule({**whole, "match": match}, rule_id)
     assert problems == []
     site = assemble(read_config(CASES / "ringfence.toml"), RULES)
-    return replace(site, rules=RuleSet([made]))
+    return site._replace(rules=RuleSet([made]))
 
 
 def hit_by(settings: Settings, path: Path) -> list[bool]:

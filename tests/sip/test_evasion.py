@@ -3,7 +3,7 @@
 The sender knows how we work. It cuts its bytes where it likes, sends the pieces in
 any order, more than once, puts noise around them and, between them, flags and other
 bytes that the receiver ignores. What comes past the engine is put together as a
-receiver would.
+receiver would, whether what is early is dropped or, as in a capture, passes.
 """
 
 from itertools import pairwise
@@ -13,7 +13,7 @@ from builders import ABROAD, LISTED, NOW, engine, invite, sip, tcp, udp
 from hypothesis import given
 from hypothesis import strategies as st
 from ringfence.decision import Verdict
-from ringfence.decode.stream import MAX_REPEAT
+from ringfence.decode.flow import MAX_REPEAT
 from ringfence.packet import Packet
 
 SYN, RST, FIN_ACK, ACK = 0x02, 0x04, 0x11, 0x10
@@ -77,8 +77,9 @@ class Receiver:
         return bytes(self.octets[at] for at in range(self.expected))
 
 
+@pytest.mark.parametrize("indev", [-1, 2], ids=["watched", "inline"])
 @given(st.data())
-def test_nothing_adds_up_to_a_refused_call(data: st.DataObject) -> None:
+def test_nothing_adds_up_to_a_refused_call(indev: int, data: st.DataObject) -> None:
     draw = data.draw
     call = draw(st.sampled_from(DISGUISES), "disguise")
     whole = draw(st.sampled_from(NOISE)) + call + draw(st.sampled_from(NOISE))
@@ -90,7 +91,7 @@ def test_nothing_adds_up_to_a_refused_call(data: st.DataObject) -> None:
     receiver = Receiver()
 
     def packet(offset: int, payload: bytes, flags: int) -> Packet:
-        return tcp(payload, (isn + 1 + offset) % 2**32, flags, ABROAD)
+        return tcp(payload, (isn + 1 + offset) % 2**32, flags, ABROAD, indev=indev)
 
     judge.inspect(packet(-1, b"", SYN), NOW)
     for start, end in draw(st.permutations(parts * 3)):  # and what is lost, again

@@ -11,6 +11,7 @@ DST6 = bytes.fromhex("20010db8000000000000000000000010")
 SPORT = 5062
 DPORT = 5060
 SEQ = 0x01020304
+ACK = 0x89ABCDEF
 
 IPV4 = 0x0800
 IPV6 = 0x86DD
@@ -27,7 +28,7 @@ def udp(payload: bytes, length: int | None = None) -> bytes:
 def tcp(payload: bytes, options: bytes = b"", offset: int | None = None) -> bytes:
     if offset is None:
         offset = 5 + len(options) // 4
-    head = pack(">HHIIBBHHH", SPORT, DPORT, SEQ, 0, offset << 4, 0x18, 1024, 0, 0)
+    head = pack(">HHIIBBHHH", SPORT, DPORT, SEQ, ACK, offset << 4, 0x18, 1024, 0, 0)
     return head + options + payload
 
 

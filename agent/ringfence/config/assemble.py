@@ -1,8 +1,6 @@
 """`Config` and rules, of a folder or a bundle, to the `Settings` of an engine."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -85,6 +83,7 @@ def assemble(
             malformed=config.policy_malformed,
             state_full=config.policy_state_full,
             internal_error=config.policy_internal_error,
+            reject_status=config.policy_reject_status,
         ),
         sip_ports=config.network_sip_ports,
         monitor=config.mode == "monitor",
@@ -136,7 +135,7 @@ def _countries(config: Config, source: Source) -> CountryTable:
 
 def _with_modes(rules: RuleSet, modes: dict[str, str]) -> RuleSet:
     return RuleSet(
-        replace(rule, monitor=modes.get(rule.id) == "monitor")
+        rule._replace(monitor=modes.get(rule.id) == "monitor")
         for rule in rules.rules
         if modes.get(rule.id) != "off"
     )
@@ -159,10 +158,12 @@ def _limited(rule: Rule, limits: dict[str, Limits], problems: list[str]) -> Rule
     changed = count._replace(
         over=limit.over or count.over, within=limit.within or count.within
     )
-    return replace(rule, count=changed, shipped=None if changed == count else count)
+    return rule._replace(count=changed, shipped=None if changed == count else count)
 
 
 def _hint(rule_id: str, rules: RuleSet) -> str:
+    from difflib import get_close_matches  # 0.3 MB, for who mistypes
+
     close = get_close_matches(rule_id, [rule.id for rule in rules.rules], n=1)
     if close:
         return f'; did you mean "{close[0]}"?'

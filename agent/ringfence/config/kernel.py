@@ -1,7 +1,5 @@
 """`Config` and `Settings` to the `Plan` of what the kernel does."""
 
-from dataclasses import replace
-
 from ringfence.config.schema import Config
 from ringfence.decision import Verdict
 from ringfence.engine import Settings
@@ -50,8 +48,7 @@ def first_plan(plan: Plan, settings: Settings) -> Plan:
 
     Until the whole plan is in place the agent judges every REGISTER itself.
     """
-    return replace(
-        plan,
+    return plan._replace(
         networks=lambda: exempt_of(settings.world),
         foreign_register=False,
         foreign_tls_ports=frozenset(),

@@ -6,7 +6,6 @@ suggestion. Nothing is applied in part: there is a whole `Config` or none.
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,6 +107,8 @@ def _meant(path: str) -> str | None:
             return known
         if its_table == table:
             beside[its_name] = known
+    from difflib import get_close_matches  # 0.3 MB, for who mistypes
+
     close = get_close_matches(name, beside, n=1)
     return beside[close[0]] if close else None
 

@@ -6,13 +6,13 @@ a new key needs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ringfence.decision import Verdict
 from ringfence.errors import ConfigError
 from ringfence.facts.country import ISO_COUNTRIES, NetworkSet
 from ringfence.facts.network import Network, parse_network
+from ringfence.sip.answer import PHRASES
 
 T = TypeVar("T")
 
@@ -41,8 +41,7 @@ class Limits(NamedTuple):
     within: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The whole configuration, checked. Field names are the keys' paths with `_`."""
 
     mode: str
@@ -70,6 +69,8 @@ class Config:
     """For packets that ask while no agent runs."""
     policy_queue_full: Verdict
     """For packets that find the queue full."""
+    policy_reject_status: int
+    """What a refused caller inside hears; 0 for nothing."""
     offload_origin: bool
     """Drop foreign REGISTER over UDP in the kernel."""
     offload_tls_home_only: bool
@@ -104,6 +105,12 @@ def _choice(*options: str) -> Callable[[Any], str]:
 
 def _verdict(value: Any) -> Verdict:
     return Verdict[_choice("accept", "drop")(value).upper()]
+
+
+def _status(value: Any) -> int:
+    if type(value) is int and (value == 0 or value in PHRASES):
+        return value
+    raise Unfit(f"one of {', '.join(str(status) for status in PHRASES)}, or 0")
 
 
 def _flag(value: Any) -> bool:
@@ -300,6 +307,7 @@ KEYS: Final[dict[str, Key]] = {
     "policy.internal_error": Key("accept", _verdict),
     "policy.no_listener": Key("accept", _verdict),
     "policy.queue_full": Key("accept", _verdict),
+    "policy.reject_status": Key(403, _status),
     "offload.origin": Key(True, _flag),
     "offload.tls_home_only": Key(False, _flag),
     # 50 phones with four lines and twenty busy lamps each, all at once and each of

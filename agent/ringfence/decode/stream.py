@@ -1,19 +1,27 @@
-"""TCP segments to bytes in order, one flow a direction (RFC 9293 section 3.4).
+"""All followed flows, and which segment belongs to which (RFC 9293 section 3.4).
 
-Knows sequence numbers and nothing of SIP: the caller says which flows matter and
-takes messages off `Flow.data`. Both sides of a connection are separate flows. All
-that a stranger can grow here has a bound: flows, bytes, segments ahead.
+Knows connections and their beginnings and ends; how a flow's bytes get into order is
+`flow.py`'s part, which flows matter is the caller's. Both sides of a connection are
+separate flows. All that a stranger can grow here has a bound: flows, bytes, and flows
+that were given up in the middle of a message.
 
 A stranger also decides what a segment claims. None that the receiver would ignore
 may make us lose our place: a SYN in the middle of a connection or a FIN out of order
-changes nothing. (What lies outside the receiver's window, or has a wrong checksum,
-the kernel's connection tracking knows best; we do not look at either.) And a sender
-that repeats itself with other bytes contradicts itself; since nobody can tell which
-of them the receiver has kept, its flow is dead.
+changes nothing. Inline we ask more: a new connection between the same ports is believed
+once its receiver has answered the SYN, and an ended flow is forgotten once its receiver
+has acknowledged all of it, since either segment may have been one that never arrives.
+
+Whose acknowledgement is believed: that of a packet which came in on another interface
+than the flow's own segments, and not, where those come from outside, from outside. Who
+sends a flow can then not acknowledge it himself. Outside anybody can forge what a
+receiver there says, but he gains only if a machine inside is his as well; and who
+receives there could acknowledge an answer before it is sent, to keep us from reading
+it, so of him nothing is believed that the sender's own segments do not bear out.
 """
 
 from typing import Final
 
+from ringfence.decode.flow import MOD, Flow
 from ringfence.packet import Instant, Segment
 from ringfence.state import BoundedTable
 
@@ -21,155 +29,20 @@ MAX_FLOWS: Final = 4_096
 """Directions tracked at once. 50 phones on TCP are 100; a router has few more."""
 
 FLOW_AGE: Final = 3_600.0
-"""Seconds without data after which a flow is forgotten; phones refresh sooner."""
+"""Seconds without a segment after which a flow is forgotten; phones refresh sooner."""
 
-MAX_AHEAD: Final = 32
-"""Segments held that came before their predecessor; more means capture loss."""
-
-MAX_AHEAD_OCTETS: Final = 65_536
-"""Bytes of those segments: a receive window without scaling."""
-
-MAX_REPEAT: Final = 4_096
-"""Bytes kept to compare repeats with, three full segments: a sender repeats what was
-lost last, and SIP keeps little in flight."""
+MAX_LOST: Final = 4_096
+"""Flows remembered that were given up, by age or for want of room, while their
+receiver may have waited for the rest of a message; half a kilobyte each."""
 
 MAX_OCTETS: Final = 4 << 20
 """Bytes held by all flows: a router has 64 MB and better uses for it. Enough for a
 thousand messages in the making."""
 
-WINDOW: Final = 1 << 18
-"""Bytes around the expected one in which a sequence number is taken for this
-connection's; receivers of SIP announce a quarter of it."""
-
-OVERHEAD: Final = 512
-"""Bytes that a flow costs besides what it holds, or empty ones would be free."""
-
 _FIN_RST = 0x05
 _SYN = 0x02
-_MOD = 1 << 32
 
 FlowKey = tuple[bytes, bytes, int, int]
-
-
-class Flow:
-    """One direction of one connection."""
-
-    __slots__ = (
-        "_gap",
-        "_recent",
-        "ahead",
-        "counted",
-        "data",
-        "dead",
-        "next_seq",
-        "reopened",
-        "skip",
-    )
-
-    def __init__(self, next_seq: int) -> None:
-        """Start at the sequence number of the next byte expected."""
-        self.counted = 0
-        """Bytes that `Streams` believes this flow to hold."""
-        self.start(next_seq)
-
-    def start(self, next_seq: int) -> None:
-        """Begin anew, as the next connection between the same ports."""
-        self.next_seq = next_seq
-        self.data = bytearray()
-        """Bytes in order that nobody has taken yet."""
-        self.ahead: dict[int, bytes] = {}
-        """Segments that came too early, by sequence number."""
-        self.skip = 0
-        """Bytes of a body still to come that need not be kept."""
-        self.dead = False
-        """True once a message was refused or the sender contradicted itself: nothing
-        of this flow passes any more."""
-        self.reopened: int | None = None
-        """Where the next connection starts, once a SYN has announced one."""
-        self._recent = b""
-        self._gap = False
-
-    @property
-    def octets(self) -> int:
-        """Bytes held, `OVERHEAD` included."""
-        held = len(self.data) + len(self._recent) + OVERHEAD
-        return held + sum(map(len, self.ahead.values())) if self.ahead else held
-
-    def push(self, seq: int, payload: bytes, *, cut: bool = False) -> bool:
-        """Take one segment's bytes; True when there are new ones to read.
-
-        A repeated part is passed over. A part from ahead waits; when too many wait,
-        or when what is missing was cut off by the capture, the gap is given up and
-        reading resumes behind it.
-        """
-        grown = self._place(seq, payload)
-        while self.ahead:
-            first = min(self.ahead, key=self._distance)
-            if self._distance(first) > 0 and not self._give_up(first):
-                break
-            grown |= self._place(first, self.ahead.pop(first))
-        self._gap = cut
-        return grown
-
-    def begin_anew(self, seq: int) -> None:
-        """Start over if a segment belongs to the connection that a SYN announced.
-
-        That is one with numbers of its own (RFC 6528). Were a connection believed
-        that starts where this one did, a dead flow could be sent again in another
-        order, and the receiver would put together what came past in either round.
-        """
-        start = self.reopened
-        if start is not None and _near(seq, start) and not _near(seq, self.next_seq):
-            self.start(start)
-
-    def _distance(self, seq: int) -> int:
-        """How far ahead of the expected byte; negative for a repeat."""
-        return (seq - self.next_seq + WINDOW) % _MOD - WINDOW
-
-    def _place(self, seq: int, payload: bytes) -> bool:
-        distance = self._distance(seq)
-        if distance > 0:
-            known = self.ahead.get(seq, b"")
-            shared = min(len(known), len(payload))
-            self.dead |= known[:shared] != payload[:shared]
-            if len(payload) > len(known):
-                self.ahead[seq] = payload
-            return False
-        if distance < 0:
-            self._compare(payload, -distance)
-            payload = payload[-distance:]
-        self.next_seq = (self.next_seq + len(payload)) % _MOD
-        self._recent = (self._recent + payload)[-MAX_REPEAT:]
-        if self.skip:
-            skipped = min(self.skip, len(payload))
-            self.skip -= skipped
-            payload = payload[skipped:]
-        self.data += payload
-        return bool(payload)
-
-    def _compare(self, payload: bytes, back: int) -> None:
-        """Hold what is repeated, from `back` bytes ago on, against what was there."""
-        if len(payload) == 1:
-            return  # a keep-alive carries any byte (RFC 9293 section 3.8.4)
-        recent = self._recent
-        repeated = payload[max(0, back - len(recent)) : back]
-        at = max(0, len(recent) - back)
-        self.dead |= recent[at : at + len(repeated)] != repeated
-
-    def _give_up(self, first: int) -> bool:
-        """Go on at the segment `first`, if its predecessor is not to be expected."""
-        held = sum(map(len, self.ahead.values()))
-        if not self._gap and len(self.ahead) <= MAX_AHEAD and held <= MAX_AHEAD_OCTETS:
-            return False
-        missing = self._distance(first)
-        if missing <= self.skip:
-            self.skip -= missing
-        else:
-            self.data.clear()
-            self.skip = 0
-        self._recent = b""
-        self.next_seq = first
-        return True
 
 
 class Streams:
@@ -180,6 +53,8 @@ class Streams:
         self.flows: BoundedTable[FlowKey, Flow] = BoundedTable(
             capacity, FLOW_AGE, self._dropped
         )
+        self.lost: BoundedTable[FlowKey, Flow] = BoundedTable(MAX_LOST, float("inf"))
+        """Flows given up in the middle of a message: dead until a new connection."""
         self.octets = 0
         """Bytes held, at most: what was taken off a flow since its last segment is
         still counted."""
@@ -191,36 +66,78 @@ class Streams:
         """Flows given up because there were too many, or too many bytes."""
         return self._evicted + self.flows.evicted
 
-    def find(self, segment: Segment, now: Instant) -> Flow | None:
-        """Return the flow of a segment, if it is tracked."""
-        flow = self.flows.get(_key(segment), now.mono)
-        if flow is not None and segment.payload:
-            flow.begin_anew(segment.seq)
-        return flow
+    def find(self, segment: Segment, now: Instant, indev: int = -1) -> Flow | None:
+        """Return the flow of a segment that came in on `indev`, if it is tracked.
+
+        `indev` is negative while we only watch; a reload may change that.
+        """
+        key = _key(segment)
+        flow = self.flows.get(key, now.mono)
+        if flow is not None:
+            if (flow.indev < 0) is not (indev < 0):
+                flow.indev = indev
+            if indev < 0 and segment.payload:
+                flow.begin_anew(segment.seq)
+            return flow
+        self.flows.expire(now.mono)
+        return self.lost.get(key, now.mono)
+
+    def heed(
+        self, segment: Segment, now: Instant, indev: int, outside: frozenset[int]
+    ) -> None:
+        """Take from a segment with ACK what it says of the flow the other way.
+
+        It came in on `indev`; `outside` are the interfaces that face strangers.
+        """
+        key = segment.dst, segment.src, segment.dport, segment.sport
+        flow = self.flows.get(key, now.mono)
+        if segment.flags & _SYN and flow is None:
+            flow = self.lost.get(key, now.mono)
+        if flow is None or flow.indev < 0:
+            return
+        ack = segment.ack
+        believed = not indev or (
+            indev != flow.indev and (indev not in outside or flow.indev not in outside)
+        )
+        if (
+            segment.flags & _SYN
+            and ack == flow.reopened != flow.first
+            # Where no acknowledgement can be believed there is but this.
+            and (believed or flow.acked is None)
+        ):
+            flow.start(ack)
+            self.lost.pop(key)
+            self.flows.put(key, flow, now.mono)
+        if believed and not flow.dead:
+            flow.acknowledge(ack, sure=indev not in outside)
+            if flow.ended and flow.over:
+                self._forget(key)
 
     def full(self, now: Instant) -> bool:
         """Tell whether one more flow would push the oldest out."""
         self.flows.expire(now.mono)
         return len(self.flows) >= self.flows.capacity
 
-    def open(self, segment: Segment, now: Instant) -> Flow:
+    def open(self, segment: Segment, now: Instant, indev: int = -1) -> Flow:
         """Track the flow of a segment from this segment's first byte on.
 
-        A SYN for a flow that is tracked is believed once data follows it: until then
-        the old connection may go on, and its receiver ignores the SYN.
+        A SYN for a flow that is tracked is believed once data follows it, or inline
+        (`indev` is not negative) once it is answered: until then the old connection
+        may go on, and its receiver ignores the SYN.
         """
         self.flows.expire(now.mono)
-        start = _start(segment)
-        flow = self.flows.get(_key(segment), now.mono)
+        start = start_of(segment)
+        key = _key(segment)
+        flow = self.flows.get(key, now.mono) or self.lost.get(key, now.mono)
         if flow is not None:
             flow.reopened = start
-            if segment.payload:  # TCP Fast Open, RFC 7413
+            if segment.payload and indev < 0:  # TCP Fast Open, RFC 7413
                 flow.begin_anew(start)
             return flow
-        flow = Flow(start)
+        flow = Flow(start, indev=indev, uncertain=not segment.flags & _SYN)
         flow.counted = flow.octets
         self.octets += flow.counted
-        self.flows.put(_key(segment), flow, now.mono)
+        self.flows.put(key, flow, now.mono)
         return flow
 
     def push(self, flow: Flow, segment: Segment, now: Instant) -> bool:
@@ -233,12 +150,19 @@ class Streams:
             # Out of order it ends nothing, for a receiver neither (RFC 9293 section
             # 3.10.7.4); and to the receiver a dead flow is not where it is to us.
             if segment.seq == flow.next_seq and not flow.dead:
-                self._forget(key)
+                flow.ended = True
+                if flow.indev < 0 or flow.over:
+                    self._forget(key)
             return False
         self.flows.put(key, flow, now.mono)
         if not segment.payload:
             return False
-        grown = flow.push(_start(segment), segment.payload, cut=segment.cut)
+        start = start_of(segment)
+        grown = flow.push(start, segment.payload, cut=segment.cut)
+        if segment.flags & _FIN_RST and flow.next_seq == (
+            (start + len(segment.payload)) % MOD
+        ):
+            flow.ended = True
         self._count(flow, now)
         return grown
 
@@ -264,26 +188,35 @@ class Streams:
         for key in keys:
             if self.octets <= self._max_octets * 3 // 4:
                 return
-            self._forget(key)
+            self._forget(key, given_up=True)
             self._evicted += 1
 
-    def _forget(self, key: FlowKey) -> None:
+    def _forget(self, key: FlowKey, *, given_up: bool = False) -> None:
         flow = self.flows.pop(key)
-        if flow is not None:
+        if flow is None:
+            return
+        if given_up:
             self._dropped(key, flow)
+        else:
+            self.octets -= flow.counted
+            flow.counted = 0
 
-    def _dropped(self, _key: FlowKey, flow: Flow) -> None:
+    def _dropped(self, key: FlowKey, flow: Flow) -> None:
+        """Let a flow go that has not ended: inline, what it began stays unfinished.
+
+        Or it would be begun again in the middle of a message, whose rest nobody could
+        judge, by whoever waits long enough or fills the table.
+        """
         self.octets -= flow.counted
         flow.counted = 0
+        if flow.indev >= 0 and (flow.dead or flow.unfinished):
+            flow.retire()
+            self.lost.put(key, flow, 0.0)
 
 
-def _start(segment: Segment) -> int:
+def start_of(segment: Segment) -> int:
     """Sequence number of a segment's first payload byte; the SYN itself takes one."""
-    return (segment.seq + (1 if segment.flags & _SYN else 0)) % _MOD
-
-
-def _near(seq: int, other: int) -> bool:
-    return (seq - other + WINDOW) % _MOD <= 2 * WINDOW
+    return (segment.seq + (1 if segment.flags & _SYN else 0)) % MOD
 
 
 def _key(segment: Segment) -> FlowKey:

@@ -11,7 +11,7 @@ from ringfence.packet import Datagram, Segment
 
 _UDP = Struct(">HHH").unpack_from
 # Ports, sequence number, acknowledgement, data offset, flags.
-_TCP = Struct(">HHI4xBB").unpack_from
+_TCP = Struct(">HHIIBB").unpack_from
 
 
 def udp(
@@ -48,10 +48,11 @@ def tcp(
     there = end - start
     if there < 20:
         raise Malformed("tcp.short")
-    sport, dport, seq, offset, flags = _TCP(data, start)
+    sport, dport, seq, ack, offset, flags = _TCP(data, start)
     header = offset >> 4 << 2
     if header < 20 or (header > there and not cut):
         raise Malformed("tcp.offset")
     if header > there:
         raise Malformed("tcp.short")
-    return Segment(src, dst, sport, dport, data[start + header : end], cut, seq, flags)
+    payload = data[start + header : end]
+    return Segment(src, dst, sport, dport, payload, cut, seq, flags, ack)

@@ -173,7 +173,8 @@ def _tag_spells_user(facts: Facts) -> bool:
     sender = facts.address("from")
     if sender is None or not sender.uri.user:
         return False
-    return sender.tag.startswith(sender.uri.user.encode().hex())
+    tag = facts.value("from_tag")
+    return isinstance(tag, str) and tag.startswith(sender.uri.user.encode().hex())
 
 
 def network_key(address: bytes) -> bytes:

@@ -9,12 +9,11 @@ sender receives what is sent there (RFC 7616 section 5.4). The rest is hearsay.
 Knows answers and nonces, and must not know rules or bans.
 """
 
-import re
 from typing import Final
 
 from ringfence.facts.facts import Facts, network_key
+from ringfence.facts.nonces import CHALLENGES, CREDENTIALS, nonces
 from ringfence.packet import Segment
-from ringfence.sip.message import Message
 from ringfence.state import BoundedTable
 
 MAX_NONCES: Final = 4_096
@@ -36,12 +35,6 @@ MAX_ASKED: Final = 256
 ANSWER_WITHIN: Final = 32.0
 """Seconds an answer can take: Timer F (RFC 3261 section 17.1.2.2)."""
 
-_NONCE: Final = re.compile(
-    rb"(?<![a-z])nonce\s*=\s*\"?([^\",\s]{1,512})", re.IGNORECASE
-)
-_CHALLENGES: Final = ("www-authenticate", "proxy-authenticate")
-_CREDENTIALS: Final = ("authorization", "proxy-authorization")
-
 
 class Standing:
     """Known networks, and the nonces that were sent to any."""
@@ -57,7 +50,7 @@ class Standing:
     def challenged(self, facts: Facts, now: float) -> None:
         """Note the nonces that an answer of ours sends to a client."""
         network = network_key(facts.packet.dst)
-        for nonce in _nonces(facts.message, _CHALLENGES):
+        for nonce in nonces(facts.message, CHALLENGES):
             before = self._nonces.get(hash(nonce), now)
             alone = before is None or before == network
             self._nonces.put(hash(nonce), network if alone else b"", now)
@@ -86,7 +79,7 @@ class Standing:
             return False
         return not any(
             self._nonces.get(hash(nonce), now) == facts.network
-            for nonce in _nonces(facts.message, _CREDENTIALS)
+            for nonce in nonces(facts.message, CREDENTIALS)
         )
 
     def told_over(self, facts: Facts, network: bytes, now: float) -> bool:
@@ -105,14 +98,6 @@ class Standing:
             "known networks": (len(self._known), self._known.capacity),
             "registrations of ours": (len(self._asked), self._asked.capacity),
         }
-
-
-def _nonces(message: Message, fields: tuple[str, ...]) -> list[bytes]:
-    found: list[bytes] = []
-    for name in fields:
-        for value in message.raw_values(name):
-            found += _NONCE.findall(value)
-    return found
 
 
 def _transaction(facts: Facts, server: bytes) -> int:

@@ -4,7 +4,6 @@ Immutable and built whole from the configuration and the rules; a reload makes a
 one. Knows no message. It must not read files: its tables are given to it.
 """
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ringfence.facts.country import CountryTable, NetworkSet, scope
@@ -34,8 +33,7 @@ class Origin(NamedTuple):
     """True when registrations may come from there."""
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):
     """Everything that facts are measured against."""
 
     countries: CountryTable

@@ -7,7 +7,6 @@ taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
 import os
-import shutil
 import signal
 from collections.abc import Callable
 from typing import Final
@@ -15,7 +14,7 @@ from typing import Final
 from ringfence.errors import KernelError
 from ringfence.netfilter import nft, xtables
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.programs import call, program
+from ringfence.netfilter.programs import call, find, program
 
 _MAX_COMPLAINT: Final = 4_096
 """Bytes of nft's complaint: what a pipe takes in one piece."""
@@ -44,7 +43,7 @@ class Control:
 
     def install(self, plan: Plan) -> None:
         """Put the whole ruleset in place, or raise `KernelError` and change nothing."""
-        native = self._try(nft.render(plan, native_queue=True), check=True)
+        native = self._try(nft.render_question(plan.queue), check=True)
         self.native_queue = native is None
         if native is not None:
             self._found = {
@@ -114,8 +113,9 @@ class Control:
         return call([self._nft, "list", "table", family, "security"], "")[1]
 
     def _install_xtables(self, plan: Plan) -> None:
-        for name in _FAMILIES.values():
-            text = xtables.render_xtables(plan, _saved(name))
+        for family, name in _FAMILIES.items():
+            found = self._found.get(family, frozenset())
+            text = xtables.render_xtables(plan, _saved(name), found)
             status, _, complaint = call([_restore(name), "--noflush"], text)
             if status != 0:
                 self._remove_xtables()
@@ -181,13 +181,13 @@ def _detach(sink: int) -> None:
 
 def _restore(name: str) -> str:
     """Find iptables-restore; its nft flavour when both are there."""
-    found = shutil.which(f"{name}-nft-restore") or shutil.which(f"{name}-restore")
+    found = find(f"{name}-nft-restore") or find(f"{name}-restore")
     return found or program(f"{name}-restore", "iptables")
 
 
 def _saved(name: str) -> str:
     """What the `security` table of one family holds now."""
-    found = shutil.which(f"{name}-nft-save") or shutil.which(f"{name}-save")
+    found = find(f"{name}-nft-save") or find(f"{name}-save")
     if found is None:
         return ""
     return call([found, "-t", "security"], "")[1]

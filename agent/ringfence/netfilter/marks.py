@@ -42,6 +42,14 @@ class Code(IntEnum):
     still so behind the queue: dropped like the rest."""
 
 
+ANSWER: Final = Code.PASS
+"""On what the agent itself sends to a refused caller: not looked at, and kept out of
+connection tracking, which would take it for a new connection (adr/0007)."""
+
+RESET: Final = Code.REJECT
+"""On the segment that ends a refused connection at its server: not looked at, but
+tracked, so that it leaves with the address that the server knows."""
+
 VERDICTS: Final = {
     Verdict.ACCEPT: Code.PASS,
     Verdict.REJECT: Code.REJECT,

@@ -14,17 +14,19 @@ Four steps, as base chains of their own so that a verdict of one never ends anot
 * enforce (160): the verdict in the mark becomes accept, drop or ban, and the mark is
   freed.
 
+What the agent sends itself, to a caller it refuses, it marks: `untrack` (output, raw)
+keeps an answer out of connection tracking, and inspect passes it.
+
 The table is declared, flushed and refilled in one transaction: deleting a hooked
 table would throw away every packet that waits in any queue of the machine. Flushing
 a table leaves its sets alone, so bans outlive a reload and a killed agent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.netfilter import shield
-from ringfence.netfilter.marks import BAN_STEPS, Code
+from ringfence.netfilter.marks import ANSWER, BAN_STEPS, RESET, Code
 from ringfence.netfilter.origins import NOBODY, Networks
 
 TABLE: Final = "ringfence"
@@ -33,6 +35,7 @@ HOOKS: Final = ("input", "forward", "output")
 COUNTERS: Final = (
     *("asked", "passed", "rejected", "dropped", "unheard", "untracked"),
     *("bans", "banned", "foreign", "foreign_tls", "flooded", "sampled", "unsampled"),
+    "answers",
 )
 
 _SHIELD, _INSPECT, _QUEUE, _ENFORCE = -300, 10, 150, 160
@@ -42,8 +45,7 @@ _KEEPALIVE: Final = 12
 section 4.4.1 sends CRLF CRLF; others send one or two bytes, or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What the ruleset depends on."""
 
     queue: int
@@ -112,9 +114,14 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         _hooked("shield", "prerouting", _SHIELD, "jump shield"),
     ]
     mask = f"0x{plan.mark:08x}"
+    answer, reset = f"0x{plan.bits(ANSWER):08x}", f"0x{plan.bits(RESET):08x}"
+    lines.append(
+        _hooked("untrack", "output", _SHIELD, f"meta mark & {mask} == {answer} notrack")
+    )
     local = {
         "input": 'iifname "lo" accept\n    ',
-        "output": 'oifname "lo" accept\n    ',
+        "output": f"meta mark & {mask} == {{ {answer}, {reset} }} goto own\n    "
+        'oifname "lo" accept\n    ',
     }
     queue = "\n    ".join(
         f"meta mark & {mask} == 0x{plan.bits(code):08x} "
@@ -130,6 +137,18 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         lines.append(_hooked("enforce", hook, _ENFORCE, enforce))
     lines += ["}", ""]
     return "\n".join(lines)
+
+
+def render_question(queue: int) -> str:
+    """Return text that only a kernel with nft's queue statement takes.
+
+    Its chain has no hook: when a check takes back a hook that it has set, the kernel
+    drops whatever waits in any queue.
+    """
+    return (
+        f"table inet {TABLE} {{\n  chain question {{\n"
+        f"    queue flags bypass to {queue}\n  }}\n}}\n"
+    )
 
 
 def _inspection(plan: Plan) -> list[str]:
@@ -149,6 +168,9 @@ def _inspection(plan: Plan) -> list[str]:
         *shield.limit(plan.source_rate, plan.source_burst),
         "  chain sample {",
         f"    counter name sampled {marked(Code.SAMPLE)}",
+        "  }",
+        "  chain own {",
+        f"    counter name answers {marked(Code.NONE)} accept",
         "  }",
         *shield.foreign(),
         "  chain sip_udp {",
@@ -255,6 +277,7 @@ def render_only_bans() -> str:
     hooked = [
         f"{step}_{hook}" for step in ("inspect", "queue", "enforce") for hook in HOOKS
     ]
+    hooked.append("untrack_output")
     ours = [name for name in _chains() if name not in shield.KEPT_CHAINS]
     chains = [*hooked, *ours]
     # Declared first, since what is not there cannot be deleted: without nft's own

@@ -8,6 +8,7 @@ memory; a netlink library would cost 24 MB.
 import contextlib
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,8 @@ class LinkNotices:
 
     def drain(self) -> None:
         """Throw the notices away: what changed is read from /proc."""
-        _messages(self._socket)
+        for _ in _messages(self._socket):
+            pass
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -94,30 +96,33 @@ class TableNotices:
     def deleted(self) -> bool:
         """Read all notices; True when our table was deleted by somebody."""
         name = TABLE.encode() + b"\0"
-        return any(
+        ours = [
             kind == _DELTABLE and name in body for kind, body in _messages(self._socket)
-        )
+        ]
+        return any(ours)
 
     def close(self) -> None:
         """Unsubscribe."""
         self._socket.close()
 
 
-def _messages(source: socket.socket) -> list[tuple[int, bytes]]:
-    """Read what is there; (type, body) of each netlink message, bounded a call."""
-    found: list[tuple[int, bytes]] = []
+def _messages(source: socket.socket) -> Iterator[tuple[int, bytes]]:
+    """Read what is there; (type, body) of each netlink message, bounded a call.
+
+    One by one: the sets of home networks alone are 2 MB of them.
+    """
     for _ in range(256):
         try:
             data = source.recv(65536)
         except BlockingIOError:
-            break
+            return
         except OSError:  # ENOBUFS: some were lost, the rest can be read
             continue
-        while len(data) >= 16:
-            size = int.from_bytes(data[:4], sys.byteorder)
+        at = 0
+        while at + 16 <= len(data):
+            size = int.from_bytes(data[at : at + 4], sys.byteorder)
             if size < 16:
                 break
-            kind = int.from_bytes(data[4:6], sys.byteorder)
-            found.append((kind, data[16:size]))
-            data = data[(size + 3) & ~3 :]
-    return found
+            kind = int.from_bytes(data[at + 4 : at + 6], sys.byteorder)
+            yield kind, data[at + 16 : at + size]
+            at += (size + 3) & ~3

@@ -1,6 +1,6 @@
 """Running the kernel's command-line programs: nft, iptables-restore and their kin."""
 
-import shutil
+import os
 import subprocess
 from typing import Final
 
@@ -10,9 +10,18 @@ TIMEOUT: Final = 20.0
 """Seconds for one call; nft takes milliseconds, minutes mean it hangs."""
 
 
+def find(name: str) -> str | None:
+    """Look a program up in PATH, as shutil.which does, whose module costs 0.3 MB."""
+    for folder in os.get_exec_path():
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
 def program(name: str, package: str) -> str:
     """Return the path of a program; raises `KernelError` when it is not installed."""
-    path = shutil.which(name)
+    path = find(name)
     if path is None:
         raise KernelError(
             f"{name} is not in PATH; install the package {package} "

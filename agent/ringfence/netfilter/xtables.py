@@ -4,6 +4,7 @@ Only that one statement is xtables' part; marks, bans and verdicts stay nft's. P
 like `nft.py`: text in, text out.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from ringfence.netfilter.marks import Code
@@ -12,17 +13,22 @@ from ringfence.netfilter.nft import HOOKS, Plan
 CHAIN: Final = "RINGFENCE"
 """Name of our chain in the xtables tables."""
 
+FOUND: Final = "RINGFENCE-FOUND-"
+"""How the names of empty chains begin that tell the next agent, should this one be
+killed, which base chains were there before us: iptables-nft made the others."""
 
-def render_xtables(plan: Plan, present: str) -> str:
+
+def render_xtables(plan: Plan, present: str, found: Collection[str] = ()) -> str:
     """Return the queue statement for `iptables-restore --noflush`.
 
     `present` is what `iptables-save -t security` printed: a jump that a killed agent
-    left is not added again.
+    left is not added again. `found` names chains that were there before us.
     """
     jumps = [f"-A {hook.upper()} -j {CHAIN}" for hook in HOOKS]
     lines = [
         "*security",
         f":{CHAIN} - [0:0]",
+        *(f":{FOUND}{hook.upper()} - [0:0]" for hook in HOOKS if hook.upper() in found),
         _queue(plan, Code.ASKED, bypass=plan.bypass),
         _queue(plan, Code.SAMPLE, bypass=True),
         *(jump for jump in jumps if jump not in present.splitlines()),
@@ -48,19 +54,31 @@ def render_xtables_removal(present: str) -> str:
         for hook in HOOKS
         if f"-A {hook.upper()} -j {CHAIN}" in present.splitlines()
     ]
-    return "\n".join(["*security", *jumps, f"-F {CHAIN}", f"-X {CHAIN}", "COMMIT", ""])
+    found = [
+        f"-X {FOUND}{hook.upper()}"
+        for hook in HOOKS
+        if f":{FOUND}{hook.upper()} " in present
+    ]
+    ours = [f"-F {CHAIN}", f"-X {CHAIN}", *found]
+    return "\n".join(["*security", *jumps, *ours, "COMMIT", ""])
 
 
 def chains_of_others(listing: str) -> frozenset[str]:
     """Name the chains of a table, as nft lists it, that are not there because of us.
 
-    A base chain with our jump and nothing else was made for a killed agent.
+    A base chain with our jump and nothing else was made for a killed agent, unless
+    that one noted that it found it.
     """
+    chains = _chains(listing)
     return frozenset(
         name
-        for name, rules in _chains(listing).items()
+        for name, rules in chains.items()
         if name != CHAIN
-        and not (len(rules) == 2 and rules[1].endswith(f" jump {CHAIN}"))
+        and not name.startswith(FOUND)
+        and (
+            FOUND + name in chains
+            or not (len(rules) == 2 and rules[1].endswith(f" jump {CHAIN}"))
+        )
     )
 
 

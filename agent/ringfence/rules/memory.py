@@ -10,17 +10,21 @@ from typing import Final, NamedTuple
 
 from ringfence.facts import Facts
 from ringfence.facts.attempts import Attempts, Kind, Outcome
-from ringfence.facts.facts import network_key
+from ringfence.facts.facts import Value, network_key
 from ringfence.rules.bans import Bans
 from ringfence.rules.model import Count, Rule, RuleSet
 from ringfence.state import BoundedTable, Rate, Recent
 
 MAX_KEYS: Final = 8_192
-"""Sources or accounts that one count tells apart, about 6 MB if each fails to the
-threshold. A flood from more forgets the oldest: that is what the kernel's limit is for."""
+"""Sources or accounts that one count tells apart: 4 MB with the shipped thresholds. A
+flood from more forgets the oldest: that is what the kernel's limit is for."""
 
 EXACT: Final = 32
 """Thresholds up to which every event is held; above, a rate is enough."""
+
+MAX_EVENTS: Final = EXACT * MAX_KEYS
+"""Events that one count holds, 6 MB. With thresholds above, which only a count of
+different things can have, it tells fewer keys apart."""
 
 MAX_KNOWN: Final = 8_192
 """Pairs of source and account with a registration. Only a password adds to them."""
@@ -49,6 +53,17 @@ class Hit(NamedTuple):
 Tally = Recent | Rate
 
 
+class _Counting:
+    """What one rule has counted."""
+
+    __slots__ = ("count", "tallies")
+
+    def __init__(self, count: Count) -> None:
+        self.count = count
+        self.tallies = [(names, _tally(count)) for names in count.per]
+        """Each with the facts whose values are its keys."""
+
+
 class Memory:
     """All that counting rules leave behind; belongs to one engine."""
 
@@ -56,7 +71,8 @@ class Memory:
         """Start with nothing remembered."""
         self.attempts = Attempts()
         self.bans = Bans()
-        self._tallies: dict[tuple[str, tuple[str, ...]], tuple[Count, Tally]] = {}
+        self._counting: dict[str, _Counting] = {}
+        """By rule."""
         self._rules: RuleSet | None = None
         self._known: BoundedTable[int, bool] = BoundedTable(MAX_KNOWN, KNOWN_FOR)
         self._guarded: BoundedTable[int, tuple[float, str]] = BoundedTable(
@@ -69,10 +85,13 @@ class Memory:
         if rules is self._rules:
             return
         self._rules = rules
-        counts = {rule.id: rule.count for rule in rules.rules}
-        for key, (count, _) in list(self._tallies.items()):
-            if counts.get(key[0]) != count:
-                del self._tallies[key]
+        before, self._counting = self._counting, {}
+        for rule in rules.rules:
+            if rule.count is not None:
+                known = before.get(rule.id)
+                if known is None or known.count != rule.count:
+                    known = _Counting(rule.count)
+                self._counting[rule.id] = known
 
     def seen_inside(self, address: bytes, now: float) -> None:
         """Note an address that came in from the inside, whatever it looks like."""
@@ -87,17 +106,19 @@ class Memory:
         """Count a request for a rule that it matches; 0 while below its threshold."""
         return self._counted(rule, facts, 0, now)
 
-    def over(self, rule: Rule, facts: Facts, now: float) -> int:
-        """Return the failures counted for a sender if they reach a rule's threshold."""
+    def failures(self, rule: Rule, facts: Facts, now: float) -> int:
+        """Return the failures that a rule has counted for a sender."""
         count = rule.count
         if count is None or count.distinct is not None:
             return 0
-        for names in count.per:
-            if "source" in names:
-                found = self._tally(rule, count, names).count(_key(facts, names), now)
-                if found >= count.most:
-                    return found
-        return 0
+        return max(
+            [
+                tally.count(_key(facts, names), now)
+                for names, tally in self._counting[rule.id].tallies
+                if "source" in names
+            ],
+            default=0,
+        )
 
     def learn(self, outcome: Outcome, facts: Facts, now: float) -> Iterator[Hit]:
         """Count what was learnt of a client; `facts` are about it.
@@ -116,8 +137,7 @@ class Memory:
         """Count a failure without consequence; the next attempt meets it in `over`."""
         for rule in self._about(outcome, facts):
             if rule.count is not None and rule.count.distinct is None:
-                for names in rule.count.per:
-                    tally = self._tally(rule, rule.count, names)
+                for names, tally in self._counting[rule.id].tallies:
                     tally.add(_key(facts, names), None, _pair(facts), now)
 
     def _about(self, outcome: Outcome, facts: Facts) -> Iterator[Rule]:
@@ -136,8 +156,7 @@ class Memory:
         self._known.put(pair, True, now)
         for rule in self._rules.learning if self._rules is not None else ():
             if rule.count is not None:
-                for names in rule.count.per:
-                    tally = self._tally(rule, rule.count, names)
+                for names, tally in self._counting[rule.id].tallies:
                     tally.clear(_key(facts, names), pair, now)
 
     def guard(self, facts: Facts, rule: Rule, now: float) -> None:
@@ -156,9 +175,10 @@ class Memory:
     def unban(self, address: bytes) -> bool:
         """Lift the ban of an address, with its history and what was counted."""
         network = network_key(address)
-        for (_, names), (_, tally) in self._tallies.items():
-            if names == ("source",):
-                tally.forget(hash((network,)))
+        for counting in self._counting.values():
+            for names, tally in counting.tallies:
+                if names == ("source",):
+                    tally.forget(_hash(names, (network,)))
         return self.bans.forget(network)
 
     def sizes(self) -> dict[str, tuple[int, int]]:
@@ -170,9 +190,10 @@ class Memory:
             "guarded": (len(self._guarded), MAX_GUARDED),
             "insiders": (len(self._insiders), MAX_INSIDERS),
         }
-        for (rule_id, names), (_, tally) in self._tallies.items():
-            name = f"{rule_id} per {'+'.join(names)}"
-            found[name] = (len(tally.table), tally.table.capacity)
+        for rule_id, counting in self._counting.items():
+            for names, tally in counting.tallies:
+                name = f"{rule_id} per {'+'.join(names)}"
+                found[name] = (len(tally.table), tally.table.capacity)
         return found
 
     def _counted(self, rule: Rule, facts: Facts, pair: int, now: float) -> int:
@@ -181,17 +202,16 @@ class Memory:
             return 0
         item = None
         if count.distinct is not None:
-            item = facts.counted(count.distinct)
-            if item is None:
+            value = facts.counted(count.distinct)
+            if value is None:
                 return 0
-            item = hash(item)
+            item = hash(value)
         reached = 0
-        for names in count.per:
+        for names, tally in self._counting[rule.id].tallies:
             values = tuple([facts.counted(name) for name in names])
             if None in values:
                 continue
-            key = hash(values)
-            tally = self._tally(rule, count, names)
+            key = _hash(names, values)
             found = tally.add(key, item, pair, now)
             if found >= count.most:
                 reached = max(reached, found)
@@ -199,21 +219,22 @@ class Memory:
                     tally.forget(key)  # the next ban takes new evidence
         return reached
 
-    def _tally(self, rule: Rule, count: Count, names: tuple[str, ...]) -> Tally:
-        known = self._tallies.get((rule.id, names))
-        if known is not None:
-            return known[1]
-        tally: Tally
-        if count.distinct is None and count.over > EXACT:
-            tally = Rate(MAX_KEYS, count.within)
-        else:
-            tally = Recent(MAX_KEYS, count.within, count.most)
-        self._tallies[rule.id, names] = count, tally
-        return tally
+
+def _tally(count: Count) -> Tally:
+    if count.distinct is None and count.over > EXACT:
+        return Rate(MAX_KEYS, count.within)
+    keys = min(MAX_KEYS, MAX_EVENTS // count.most)
+    return Recent(keys, count.within, count.most)
 
 
 def _key(facts: Facts, names: tuple[str, ...]) -> int:
-    return hash(tuple([facts.counted(name) for name in names]))
+    return _hash(names, tuple([facts.counted(name) for name in names]))
+
+
+def _hash(names: tuple[str, ...], values: tuple[Value | bytes, ...]) -> int:
+    # With the names in it, whose hashes are another secret in each process: numbers
+    # alone have none, and somebody could choose many that share one.
+    return hash((names, values))
 
 
 def _pair(facts: Facts) -> int:

@@ -1,7 +1,6 @@
 """What a compiled rule is, and which rules a message has to be held against."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ringfence.decision import Verdict
@@ -87,8 +86,7 @@ class Count(NamedTuple):
         return self.over if self.learnt else self.over + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Docs:
+class Docs(NamedTuple):
     """What a person reads about a rule; the catalogue is made of it."""
 
     what: str
@@ -97,8 +95,7 @@ class Docs:
     references: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One compiled rule."""
 
     id: str
@@ -119,7 +116,7 @@ class Rule:
     docs: Docs
     monitor: bool = False
     """Judge and log, hold the verdict back (local configuration)."""
-    count: Count | None = None
+    count: Count | None = None  # type: ignore[assignment] # hides tuple.count
     """Hits only when there are too many; None: each match is a hit."""
     ban: Length | None = None
     """Ban of the source that comes with a hit."""

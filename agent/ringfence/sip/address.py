@@ -6,6 +6,8 @@ value holds, something is returned, and no input costs more than one pass.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ringfence.sip.uri import Uri, parse_uri, split_host
@@ -97,9 +99,8 @@ def _closing_quote(text: str, start: int) -> int:
         at += 1
 
 
-def _split(text: str, marks: re.Pattern[str], most: int) -> list[str]:
-    """Split at a mark outside quotes and angle brackets; give the first `most`."""
-    found: list[str] = []
+def _pieces(text: str, marks: re.Pattern[str]) -> Iterator[str]:
+    """Split at a mark outside quotes and angle brackets, as far as somebody asks."""
     start = at = 0
     while mark := marks.search(text, at):
         at = mark.end()
@@ -108,14 +109,16 @@ def _split(text: str, marks: re.Pattern[str], most: int) -> list[str]:
         elif mark[0] == "<":
             at = text.find(">", at) + 1
         else:
-            found.append(text[start : at - 1])
+            yield text[start : at - 1]
             start = at
-            if len(found) == most:
-                return found
         if at == 0:  # no end in sight: the rest is one piece
             break
-    found.append(text[start:])
-    return found
+    yield text[start:]
+
+
+def _split(text: str, marks: re.Pattern[str], most: int) -> list[str]:
+    """Return the first `most` pieces."""
+    return list(islice(_pieces(text, marks), most))
 
 
 def parse_name_addr(text: str) -> NameAddr:
@@ -198,7 +201,7 @@ def credential(text: str, name: str) -> str | None:
     scheme, _, params = text.strip().partition(" ")
     if "=" in scheme:  # no scheme at all
         params = text
-    for part in _split(params, _QUOTE_OR_COMMA, MAX_PARAMS):
+    for part in islice(_pieces(params, _QUOTE_OR_COMMA), MAX_PARAMS):
         key, equals, value = part.partition("=")
         if equals and key.strip().lower() == name:
             return unquote(value)

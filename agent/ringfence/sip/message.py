@@ -15,8 +15,8 @@ from ringfence.sip.address import (
     MAX_VALUES,
     NameAddr,
     credential,
+    param,
     parse_name_addr,
-    parse_via,
     split_values,
 )
 from ringfence.sip.startline import (
@@ -41,6 +41,7 @@ _RESPONSE = re.compile(
     rb"\bresponse[ \t]{0,16}=[ \t]{0,16}\"?[^\", \t\r\n]", re.IGNORECASE
 )
 _BLANK = (b" ", b"\t")
+_UNREAD: Final = b"unread"
 
 # Long names in lower case to themselves, compact forms (RFC 3261 section 7.3.3 and
 # the IANA registry) to their long name.
@@ -96,6 +97,7 @@ class Message:
     """
 
     __slots__ = (
+        "_credentials",
         "_fields",
         "anomaly",
         "body_start",
@@ -118,6 +120,7 @@ class Message:
         self.body_start = len(raw)
         self.more: dict[str, list[bytes]] = {}
         """Second and later occurrences of a field."""
+        self._credentials: bytes | None = _UNREAD
 
         lines = self._lines()
         line = lines.pop(0)
@@ -268,7 +271,8 @@ class Message:
         if value is None:
             return ""
         first = value.partition(b",")[0].decode("utf-8", "replace")
-        return parse_via(first).branch
+        _, semicolon, params = first.partition(";")
+        return param(semicolon + params, "branch")
 
     @property
     def credentials(self) -> bytes | None:
@@ -277,17 +281,18 @@ class Message:
         IMS phones announce themselves with credentials whose response is empty (3GPP
         TS 24.229 section 5.1.1.2): nothing in them can be right or wrong.
         """
+        if self._credentials is _UNREAD:
+            self._credentials = self._read_credentials()
+        return self._credentials
+
+    def _read_credentials(self) -> bytes | None:
         fields = self._fields
-        first = fields.get("authorization")
-        second = fields.get("proxy-authorization")
-        if first is None and second is None:
+        if "authorization" not in fields and "proxy-authorization" not in fields:
             return None
         found = b"\n".join(
             [*self.raw_values("authorization"), *self.raw_values("proxy-authorization")]
         )
-        if b"igest" in found and not _RESPONSE.search(found):
-            return None
-        return found
+        return None if b"igest" in found and not _RESPONSE.search(found) else found
 
     @property
     def content_length(self) -> int | None:
