@@ -1,7 +1,8 @@
 """A sound bundle with something changed: refused, whatever it is, and never an error.
 
 Every byte of a small bundle is changed here, and some of the default one.
-RINGFENCE_DEEP=1 changes every byte of that too, on all processors; it takes hours.
+RINGFENCE_DEEP=1 changes every byte of that too, on all processors; it takes most
+of an hour.
 """
 
 import os
