@@ -254,6 +254,10 @@ def calls(*uris: str, src: str = PHONE) -> Frames:
 
 def blocked_destination() -> Iterator[Case]:
     """Calls to listed numbers in many spellings, and calls that only look alike."""
+    # Here and not above: it builds on this module.
+    from forwarding import forwarded
+
+    yield from forwarded()
     yield "hit-dialled-inside", calls("01023276123456")
     yield "hit-through-the-trunk", calls("01023276123456", src=TRUNK)
     yield "hit-from-abroad", calls("01023276123456", src=ABROAD)

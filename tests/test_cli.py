@@ -131,7 +131,7 @@ def test_replay_with_more_networks_inside(
 
 
 def test_explain(run: Run, config: Path) -> None:
-    code, out, err = run("explain", "119", ABROAD, "--config", config)
+    code, out, err = run("explain", "--lang", "en", "119", ABROAD, "--config", config)
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == "119: accept"
     assert f"{ABROAD}: drop" in out
@@ -230,6 +230,42 @@ def test_usage(run: Run, arguments: tuple[str, ...], complaint: str) -> None:
     assert (code, out) == (2, "")
     assert err.startswith("usage: ringfence")
     assert complaint in err
+
+
+@pytest.mark.parametrize(
+    ("options", "locale", "first"),
+    [
+        (["--lang", "ja"], "C.UTF-8", "119: 許可(accept)"),
+        (["--lang", "en"], "ja_JP.UTF-8", "119: accept"),
+        ([], "ja_JP.UTF-8", "119: 許可(accept)"),
+        ([], "fr_FR.UTF-8", "119: accept"),
+    ],
+)
+def test_explain_speaks_the_language_of_the_locale(
+    run: Run,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    locale: str,
+    first: str,
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    code, out, err = run("explain", *options, "119", "--config", config)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == first
+
+
+def test_scripts_do_not_pay_for_words() -> None:
+    code = (
+        "import sys\n"
+        "from ringfence.cli import main\n"
+        "main(['explain', '--json', '119'])\n"
+        "print([name for name in sys.modules if 'wording' in name])\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8"
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("command", ["check", "replay", "explain", "ruleset", "run"])

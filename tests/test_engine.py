@@ -139,6 +139,67 @@ def test_a_local_block_of_the_number_comes_before_the_rules() -> None:
     assert (found.verdict, found.rule, found.source) == (REJECT, "local-block", "block")
 
 
+LISTED_URI = "<sip:01023276123456@example.com>"
+TRANSFER = sip("REFER", fields={"Refer-To": LISTED_URI})
+FORWARDING = response(302, {"CSeq": "1 INVITE", "Contact": LISTED_URI})
+
+
+def test_a_transfer_is_refused_and_a_forwarding_dropped() -> None:
+    call = "call to +23276123456 (SL, international)"
+    found = ruling(udp(TRANSFER))
+    assert found == Ruling(REJECT, "blocked-destination", f"Refer-To: {call}", "bundle")
+    found = ruling(udp(FORWARDING))
+    assert found == Ruling(DROP, "blocked-destination", f"Contact: {call}", "bundle")
+    assert ruling(udp(TRANSFER, JAPAN)).verdict is DROP
+    assert ruling(udp(FORWARDING, JAPAN)).verdict is DROP
+
+
+@pytest.mark.parametrize(
+    ("toml", "verdict", "why"),
+    [
+        ('[numbers]\nallow = ["232"]\n', ACCEPT, "numbers.allow has 232"),
+        ('[numbers]\nblock = ["232"]\n', REJECT, "numbers.block has 232"),
+        ('[numbers]\nprofile = "home"\n', REJECT, "profile home: SL is not allowed"),
+    ],
+)
+def test_the_site_has_its_word_on_transfers(
+    toml: str, verdict: Verdict, why: str
+) -> None:
+    found = ruling(udp(TRANSFER), toml)
+    assert (found.verdict, found.reason) == (verdict, f"Refer-To: {why}")
+    dropped = DROP if verdict is REJECT else ACCEPT
+    found = ruling(udp(FORWARDING), toml)
+    assert (found.verdict, found.reason) == (dropped, f"Contact: {why}")
+
+
+def test_monitoring_and_watching_hold_transfers_back() -> None:
+    for toml in ('mode = "monitor"\n', '[numbers]\nprofile = "watch"\n'):
+        found = ruling(udp(TRANSFER), toml)
+        assert (found.verdict, found.would) == (ACCEPT, REJECT)
+        found = ruling(udp(FORWARDING), toml)
+        assert (found.verdict, found.would) == (ACCEPT, DROP)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        sip("REFER", fields={"Refer-To": "<sip:119@example.com>"}),
+        response(302, {"CSeq": "1 INVITE", "Contact": "<sip:119@example.com>"}),
+        response(380, {"CSeq": "1 INVITE", "Contact": "<urn:service:sos>"}),
+    ],
+)
+def test_who_is_sent_on_to_an_emergency_service_gets_there(message: bytes) -> None:
+    for source in (INSIDE, JAPAN):
+        found = ruling(udp(message, source), '[numbers]\nprofile = "home"\n')
+        assert (found.verdict, found.source) == (ACCEPT, "builtin")
+
+
+def test_a_rule_about_sources_says_nothing_of_the_field() -> None:
+    about = rule(judges="source", reason="to {destination_number}")
+    found = ruling(udp(TRANSFER, JAPAN), "", about)
+    assert found.reason == "to 23276123456"
+
+
 def test_a_local_block_of_the_source_comes_before_an_allowed_number() -> None:
     toml = BLOCK_SOURCE + '[numbers]\nallow = ["1212"]\n'
     assert ruling(udp(invite(UNLISTED), JAPAN), toml).verdict is DROP

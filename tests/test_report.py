@@ -231,6 +231,31 @@ def test_masked_numbers_appear_nowhere_in_a_record() -> None:
     assert "5432" not in json.dumps(found)
 
 
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (sip("REFER", fields={"Refer-To": f"<sip:{LISTED}@x>"}), "Refer-To"),
+        (
+            response(302, {"CSeq": "1 INVITE", "Contact": f"<sip:{LISTED}@x>"}),
+            "Contact",
+        ),
+        (
+            sip("INVITE", "sip:trunk@x", {"History-Info": f"<sip:{LISTED}@x>"}),
+            "History-Info",
+        ),
+    ],
+)
+def test_numbers_of_other_fields_are_masked_too(message: bytes, field: str) -> None:
+    found = record(udp(message), full=False)
+    assert found["destination"] == {
+        "class": "international",
+        "number": "2327612xxxx",
+        "country": "SL",
+    }
+    assert found["reason"] == f"{field}: call to +2327612xxxx (SL, international)"
+    assert "3456" not in json.dumps(found)
+
+
 def test_text_of_strangers_is_cut() -> None:
     fields = {"User-Agent": "x" * 256, "Call-ID": "y" * 257}
     found = record(udp(sip(fields=fields)))

@@ -20,6 +20,8 @@ from ringfence.errors import ConfigError, RingfenceError
 if TYPE_CHECKING:
     from ringfence.bundle.source import Source
     from ringfence.config import Config
+    from ringfence.engine import Settings
+    from ringfence.report import Record
 
 Parser = argparse.ArgumentParser
 Run = Callable[[argparse.Namespace], int]
@@ -142,22 +144,43 @@ def _explain_options(parser: Parser) -> None:
         help="dial string, SIP or tel URI, IP address; - reads one a line",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--lang",
+        choices=("en", "ja"),
+        help="language of the text; default as the locale says, else English",
+    )
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble
-    from ringfence.explain import explain, explain_text
+    from ringfence.config import assemble, rules_source
+    from ringfence.explain import Explainer
 
-    settings = assemble(*_configured(args))
+    config, rules = _configured(args)
+    source = rules_source(config, rules)
+    settings = assemble(config, source)
+    explainer = Explainer(settings)
+    as_json = json.JSONEncoder(ensure_ascii=False).encode
+    write: Callable[[Record], str] = as_json
+    if not args.json:
+        write = _wording(args, config.numbers_dialplan, settings, source)
     for what in _words(args.what):
-        record = explain(what, settings)
-        text = (
-            json.dumps(record, ensure_ascii=False)
-            if args.json
-            else explain_text(record)
-        )
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(write(explainer.explain(what)) + "\n")
     return 0
+
+
+def _wording(
+    args: argparse.Namespace,
+    dialplan: str,
+    settings: "Settings",
+    source: "Source",
+) -> Callable[["Record"], str]:
+    """Return what writes records for people; scripts have no use for it."""
+    from ringfence.bundle.notes import load_notes
+    from ringfence.wording import language
+    from ringfence.wording.explanation import Explanation
+
+    notes = load_notes(source, dialplan)
+    return Explanation(settings, notes, args.lang or language(os.environ)).text
 
 
 def _words(given: list[str]) -> Iterable[str]:

@@ -150,7 +150,10 @@ class Daemon:
         plan = self._plan()
         self._verdicts.speak(plan)
         try:
-            self._control.install(first_plan(plan, self.engine.settings))
+            there = self._control.home_is_there()
+            self._control.install(
+                first_plan(plan, self.engine.settings, home_is_there=there)
+            )
         except KernelError:
             self._queue.close()
             raise

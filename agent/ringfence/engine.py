@@ -243,7 +243,8 @@ class Engine:
         source = facts.packet.src
         number = facts.number_ruling
         if number is not None and self._exempt(facts, number):
-            return Ruling(Verdict.ACCEPT, None, number.why, number.source)
+            why = facts.placed(number.why)
+            return Ruling(Verdict.ACCEPT, None, why, number.source)
         if world.blocked(source) and not world.allowed(source):
             return self._enforced(
                 facts,
@@ -257,13 +258,14 @@ class Engine:
                 facts,
                 Verdict.REJECT,
                 "local-block",
-                number.why,
+                facts.placed(number.why),
                 "block",
                 monitor=world.numbers.only_logs,
             )
 
         held: Ruling | None = None
-        for rule in settings.rules.candidates(facts.message.method):
+        message = facts.message
+        for rule in settings.rules.candidates(message.method, message.status):
             signature = rule.match(facts)
             if signature is None or overridden(rule, facts):
                 continue
@@ -278,11 +280,12 @@ class Engine:
                 if not count:
                     continue
             only_logs = rule.judges == "destination" and world.numbers.only_logs
+            why = rule.explain(facts, signature, count)
             ruling = self._enforced(
                 facts,
                 rule.verdict,
                 rule.id,
-                rule.explain(facts, signature, count),
+                facts.placed(why) if rule.judges == "destination" else why,
                 "bundle",
                 monitor=rule.monitor or only_logs,
             )
@@ -298,7 +301,8 @@ class Engine:
         if anomaly is not None and settings.policy.malformed is Verdict.DROP:
             return self._enforced(facts, Verdict.DROP, None, anomaly, "default")
         if number is not None:
-            return Ruling(Verdict.ACCEPT, None, number.why, number.source)
+            why = facts.placed(number.why)
+            return Ruling(Verdict.ACCEPT, None, why, number.source)
         return _ACCEPTED
 
     @staticmethod

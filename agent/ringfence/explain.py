@@ -1,7 +1,7 @@
 """What the agent would do with a number or an address, and on whose word.
 
 Asks the engine itself: a number is judged as an INVITE from inside, an address as a
-REGISTER that comes from it.
+REGISTER that comes from it. In sentences `wording` says it.
 """
 
 from ringfence.decision import Ruling
@@ -17,41 +17,78 @@ _INSIDE = bytes([192, 168, 0, 1])
 _ROUTER = bytes([192, 168, 0, 254])
 
 
+class Explainer:
+    """Explains one thing after another under the same settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make an engine, and the messages that it will be asked about."""
+        self._engine = Engine(settings)
+        # `rule_on` remembers nothing, so one of each does for all questions.
+        self._register = Message(b"REGISTER sip:explain SIP/2.0\r\n\r\n")
+        self._invite = Message(b"INVITE sip:explain SIP/2.0\r\n\r\n")
+        self._call = Datagram(_INSIDE, _ROUTER, 5060, 5060, self._invite.raw, False)
+
+    def explain(self, what: str) -> Record:
+        """Explain one dial string, SIP or tel URI, or IP address.
+
+        Returns CONTRACT's keys; `why` and `detail` besides, for people.
+        """
+        address = parse_address(what)
+        if address is not None:
+            return self._address(what, address)
+        return self._number(what)
+
+    def _address(self, what: str, address: bytes) -> Record:
+        engine, message = self._engine, self._register
+        packet = Datagram(address, _ROUTER, 5060, 5060, message.raw, False)
+        side = engine.side(address, -1)
+        facts = Facts(engine.settings.world, packet, side, message)
+        ruling = engine.rule_on(facts)
+        source = ruling.source
+        if source == "default" and engine.settings.world.allowed(address):
+            source = "allow"
+        return {
+            "input": what,
+            "kind": "address",
+            "country": facts.origin.country,
+            "home": facts.origin.home,
+            "verdict": ruling.verdict.word,
+            "rule": ruling.rule,
+            "source": source,
+            "readings": [],
+            "side": side,
+            "why": ruling.reason,
+            "would": _would(ruling),
+            "limits": _limits(engine.settings) if _countable(facts) else [],
+        }
+
+    def _number(self, what: str) -> Record:
+        engine, message = self._engine, self._invite
+        message.request_uri = what
+        facts = Facts(engine.settings.world, self._call, "inside", message)
+        ruling = engine.rule_on(facts)
+        reading = facts.reading
+        assert reading is not None  # noqa: S101 - an INVITE always dials
+        return {
+            "input": what,
+            "kind": "number",
+            "class": reading.kind,
+            "number": reading.number,
+            "country": reading.country,
+            "verdict": ruling.verdict.word,
+            "rule": ruling.rule,
+            "source": ruling.source,
+            "readings": list(reading.steps),
+            "detail": reading.detail,
+            "tier": reading.tier,
+            "why": ruling.reason,
+            "would": _would(ruling),
+        }
+
+
 def explain(what: str, settings: Settings) -> Record:
-    """Explain one dial string, SIP or tel URI, or IP address.
-
-    Returns CONTRACT's keys; `why` and `detail` besides, for people.
-    """
-    engine = Engine(settings)
-    address = parse_address(what)
-    if address is not None:
-        return _address(what, address, engine)
-    return _number(what, engine)
-
-
-def _address(what: str, address: bytes, engine: Engine) -> Record:
-    message = Message(b"REGISTER sip:explain SIP/2.0\r\n\r\n")
-    packet = Datagram(address, _ROUTER, 5060, 5060, message.raw, False)
-    side = engine.side(address, -1)
-    facts = Facts(engine.settings.world, packet, side, message)
-    ruling = engine.rule_on(facts)
-    source = ruling.source
-    if source == "default" and engine.settings.world.allowed(address):
-        source = "allow"
-    return {
-        "input": what,
-        "kind": "address",
-        "country": facts.origin.country,
-        "home": facts.origin.home,
-        "verdict": ruling.verdict.word,
-        "rule": ruling.rule,
-        "source": source,
-        "readings": [],
-        "side": side,
-        "why": ruling.reason,
-        "would": _would(ruling),
-        "limits": _limits(engine.settings) if _countable(facts) else [],
-    }
+    """Explain one thing; see `Explainer.explain`."""
+    return Explainer(settings).explain(what)
 
 
 def _countable(facts: Facts) -> bool:
@@ -73,54 +110,5 @@ def _limits(settings: Settings) -> list[str]:
     return found
 
 
-def _number(what: str, engine: Engine) -> Record:
-    message = Message(b"INVITE sip:explain SIP/2.0\r\n\r\n")
-    message.request_uri = what
-    packet = Datagram(_INSIDE, _ROUTER, 5060, 5060, message.raw, False)
-    facts = Facts(engine.settings.world, packet, "inside", message)
-    ruling = engine.rule_on(facts)
-    reading = facts.reading
-    assert reading is not None  # noqa: S101 - an INVITE always dials
-    return {
-        "input": what,
-        "kind": "number",
-        "class": reading.kind,
-        "number": reading.number,
-        "country": reading.country,
-        "verdict": ruling.verdict.word,
-        "rule": ruling.rule,
-        "source": ruling.source,
-        "readings": list(reading.steps),
-        "detail": reading.detail,
-        "tier": reading.tier,
-        "why": ruling.reason,
-        "would": _would(ruling),
-    }
-
-
 def _would(ruling: Ruling) -> str | None:
     return None if ruling.would is None else ruling.would.word
-
-
-def explain_text(record: Record) -> str:
-    """Write an explanation for a person."""
-    verdict = str(record["verdict"])
-    if record["would"] is not None:
-        verdict += f" (monitor only; would {record['would']})"
-    lines = [f"{record['input']}: {verdict}"]
-    if record["kind"] == "number":
-        place = f" ({record['country']})" if record["country"] else ""
-        lines.append(f"  read as {record['class']} {record['number']}{place}")
-        readings = record["readings"]
-        if isinstance(readings, list) and readings:
-            lines.append("  by " + ", then ".join(str(step) for step in readings))
-    else:
-        country = record["country"] or "no country known"
-        home = "home" if record["home"] else "not home"
-        lines.append(f"  {country}, {home}, {record['side']}")
-    limits = record.get("limits")
-    if isinstance(limits, list):
-        lines += [f"  {limit}" for limit in limits if "configured" in limit]
-    rule = f"rule {record['rule']}" if record["rule"] else "no rule"
-    lines.append(f"  {rule} ({record['source']}): {record['why']}")
-    return "\n".join(lines)

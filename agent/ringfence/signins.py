@@ -193,8 +193,11 @@ def enforced(
     monitor: bool,
 ) -> Ruling:
     """Turn what a rule wants into what is done; `monitor` holds it back."""
-    if verdict is Verdict.REJECT and facts.side != "inside":
-        verdict = Verdict.DROP  # an answer to a stranger would be a reflection
+    if verdict is Verdict.REJECT and (
+        facts.side != "inside" or facts.message.method is None
+    ):
+        # An answer to a stranger would be a reflection; one to an answer is none.
+        verdict = Verdict.DROP
     if monitor:
         return Ruling(Verdict.ACCEPT, rule, reason, source, would=verdict)
     return Ruling(verdict, rule, reason, source)

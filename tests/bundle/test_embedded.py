@@ -38,8 +38,9 @@ def test_the_embedded_rules() -> None:
     assert {rule.id for rule in rules.rules} == {
         path.stem for path in RULES.glob("*.toml")
     }
-    assert dialplan_names(RULES) == ["jp"]
-    assert load_dialplan(RULES, "jp").country == "JP"
+    names = ["au", "ca", "de", "fr", "gb", "jp", "kr", "sg", "us"]
+    assert dialplan_names(RULES) == names
+    assert [load_dialplan(RULES, name).country.lower() for name in names] == names
     destination = load_destinations(RULES).find("23276123456")
     assert destination is not None
     assert (destination.country, destination.tier) == ("SL", "block")

@@ -2,7 +2,7 @@
 
 import pytest
 from ringfence.config import assemble, fails_open, first_plan, kernel_plan, parse_config
-from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.nft import Plan, asks_home, render
 
 
 def plan(text: str) -> Plan:
@@ -52,6 +52,27 @@ def test_policies() -> None:
     assert fails_open(parse_config("", "test"))
 
 
+NO_LEARNING = "".join(
+    f'[rules.{name}]\nmode = "off"\n'
+    for name in ("password-guessing", "distributed-guessing", "extension-enumeration")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "responses", "redirections"),
+    [
+        ("", True, True),
+        (NO_LEARNING, False, True),
+        (NO_LEARNING + '[rules.blocked-destination]\nmode = "off"', False, False),
+    ],
+)
+def test_answers_are_asked_about_only_as_far_as_rules_want_them(
+    text: str, responses: bool, redirections: bool
+) -> None:
+    made = plan(text)
+    assert (made.responses, made.redirections) == (responses, redirections)
+
+
 def test_tls_needs_the_home_networks_too() -> None:
     made = plan("[offload]\norigin = false\ntls_home_only = true\n")
     assert made.foreign_tls_ports == frozenset({5061})
@@ -70,3 +91,28 @@ def test_the_first_plan_leaves_out_the_home_networks_alone() -> None:
         foreign_register=False,
         foreign_tls_ports=frozenset(),
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[offload]\norigin = false\ntls_home_only = true\n"]
+)
+def test_home_networks_that_a_killed_agent_left_hold_on(text: str) -> None:
+    config = parse_config(text, "test")
+    settings = assemble(config)
+    whole = kernel_plan(config, settings, ("wan",))
+    first = first_plan(whole, settings, home_is_there=True)
+    assert first.networks().not_foreign == ((), ())
+    assert first == whole._replace(networks=first.networks, home_stays=True)
+    ruleset = render(first, native_queue=True)
+    assert "flush set inet ringfence exempt4" in ruleset
+    assert "flush set inet ringfence home4" not in ruleset
+    assert asks_home(ruleset)
+    without = first_plan(whole, settings)
+    assert not asks_home(render(without, native_queue=True))
+
+
+def test_home_networks_that_nobody_asks_for_any_more_go() -> None:
+    config = parse_config("[offload]\norigin = false\n", "test")
+    settings = assemble(config)
+    whole = kernel_plan(config, settings, ("wan",))
+    assert not first_plan(whole, settings, home_is_there=True).home_stays

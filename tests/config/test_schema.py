@@ -64,7 +64,12 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
     "numbers.profile": [("office", "office"), ("home", "home"), ("watch", "watch")],
     "numbers.allow": [([], ()), (["1", "9" * 15], ("1", "9" * 15))],
     "numbers.block": [(["6327"], ("6327",))],
-    "numbers.outside_line": [([], ()), (["0", "12345"], ("0", "12345"))],
+    "numbers.options": [([], ()), (["hikari"], ("hikari",))],
+    "numbers.outside_line": [
+        ("plan", None),
+        ([], ()),
+        (["0", "12345"], ("0", "12345")),
+    ],
     "numbers.idd": [(["010"], ("010",))],
     "numbers.area_code": [("", ""), ("03", "03"), ("04992", "04992")],
     "policy.malformed": [("accept", Verdict.ACCEPT), ("drop", Verdict.DROP)],
@@ -144,7 +149,10 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
     "numbers.block": [
         ({"63": True}, "a list of prefixes of E.164 numbers, each in quotes"),
     ],
-    "numbers.outside_line": [("0", "a list of digits, each in quotes")],
+    "numbers.options": [
+        ("hikari", "a list of options of the dial plan, each in quotes")
+    ],
+    "numbers.outside_line": [("0", '"plan", or a list of digits, each in quotes')],
     "numbers.idd": [([10], "a list of digits, each in quotes")],
     "numbers.area_code": [
         ("123456", AREA),
@@ -255,6 +263,12 @@ ENTRIES: dict[str, list[tuple[list[str], list[str]]]] = {
         ),
     ],
     "numbers.block": [(["\uff16"], [f'[0] = "\uff16": expected {PREFIX}'])],
+    "numbers.options": [
+        (
+            ["a b"],
+            ['[0] = "a b": expected an option of the dial plan such as "hikari"'],
+        ),
+    ],
     "numbers.outside_line": [
         (
             ["0", "*9", "123456"],

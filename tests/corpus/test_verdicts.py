@@ -186,12 +186,18 @@ def test_what_passes_of_the_calls_of_svwar(site: Settings) -> None:
     assert {r["to_user"] for r in left} == {"110", "118", "119"}
 
 
-def test_which_listed_numbers_sipcli_dials() -> None:
+def test_where_the_calls_of_sipcli_lead() -> None:
+    """To Israel, each by another carrier of America: 011, 9011, 1010222011, …
+
+    Read as 010 and what follows, the carriers' codes spell Mauritania, France, Austria
+    and Brazil, with numbers of 18 digits that nobody can have.
+    """
     uncounted = '[rules.dial-plan-guess]\nmode = "off"\n'
     site = assemble(parse_config(uncounted, "uncounted"))
     records = judged("pcaps/lbl-SIP-3700-unauthorized-401.pcap", site)
-    listed = [r for r in records if r.get("rule") == "blocked-destination"]
-    assert {r["destination"]["country"] for r in listed} == {"MR"}
+    called = [r["destination"] for r in records if r.get("method") == "INVITE"]
+    assert {(to["country"], len(to["number"])) for to in called} == {("IL", 12)}
+    assert "blocked-destination" not in {r.get("rule") for r in records}
 
 
 def test_which_signatures_hit_the_brute_force(site: Settings) -> None:

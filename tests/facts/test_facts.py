@@ -48,6 +48,7 @@ EXPECTED: dict[str, tuple[object, object]] = {
     "destination_class": ("international", None),
     "destination_country": ("SL", None),
     "destination_number": ("23276123456", None),
+    "destination_field": ("Request-URI", None),
     "request_uri": (f"sip:{LISTED}@203.0.113.1", "sip:x"),
     "user_agent": ("Desk Phone 1.0", None),
     "call_id": ("a84b4c76e66710@example.com", None),

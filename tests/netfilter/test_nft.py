@@ -82,6 +82,24 @@ def test_the_text_is_the_golden_one(name: str) -> None:
     golden.check(GOLDEN / name, CASES[name])
 
 
+def responses_left_out(plan: Plan) -> list[bytes]:
+    """Say how datagrams begin that are taken for answers and not asked about."""
+    lines = nft.render(plan, native_queue=True).splitlines()
+    return [
+        bytes.fromhex(line.split("0x")[1].split()[0])
+        for line in lines
+        if 'return comment "responses"' in line
+    ]
+
+
+def test_answers_that_no_rule_asks_for_are_left_alone() -> None:
+    assert responses_left_out(PLAN) == [b"SIP/2.0 "]
+    assert responses_left_out(PLAN._replace(responses=True, redirections=True)) == []
+    # All but 3xx, and what is no class of answers (RFC 3261 section 7.2).
+    left_out = responses_left_out(PLAN._replace(redirections=True))
+    assert left_out == [b"SIP/2.0 %d" % digit for digit in (1, 2, 4, 5, 6)]
+
+
 def test_no_golden_file_is_left_over() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == set(CASES)
 

@@ -9,8 +9,9 @@ import tomli
 from builders import REPOSITORY, RULES, rule_table
 from ringfence.decode import REASONS as DECODE_REASONS
 from ringfence.facts import VOCABULARY
-from ringfence.rules.catalogue import KINDS, SHAPES, WORDS, catalogue
+from ringfence.rules.catalogue import KINDS, ONS, SHAPES, WORDS, catalogue
 from ringfence.rules.compile import _SHAPES, COMPARISONS
+from ringfence.rules.model import LEARNT, MESSAGES
 from ringfence.sip.reasons import ANOMALIES
 from ringfence.sip.reasons import REASONS as SIP_REASONS
 
@@ -30,6 +31,7 @@ def test_readme_is_up_to_date() -> None:
 def test_nothing_is_without_words() -> None:
     assert set(WORDS) == set(COMPARISONS)
     assert set(SHAPES) == set(_SHAPES)
+    assert set(ONS) == {*MESSAGES, *LEARNT}
     assert {fact.kind for fact in VOCABULARY.values()} <= set(KINDS)
 
 
@@ -48,7 +50,14 @@ def test_every_rule_is_there_with_all_its_documentation() -> None:
 
 
 def test_every_word_and_reason_is_there() -> None:
-    for name in [*VOCABULARY, *COMPARISONS, *DECODE_REASONS, *SIP_REASONS, *ANOMALIES]:
+    for name in [
+        *VOCABULARY,
+        *ONS,
+        *COMPARISONS,
+        *DECODE_REASONS,
+        *SIP_REASONS,
+        *ANOMALIES,
+    ]:
         assert f"\n| `{name}` | " in README
 
 
@@ -72,6 +81,15 @@ def section(match: dict[str, Any], **then: str) -> str:
         (
             {"method": ["INVITE", "REFER"], "side": "outside"},
             "an INVITE or REFER request of which this is true:",
+        ),
+        (
+            {"on": ["request", "redirection"], "method": "REFER", "side": "x"},
+            "a REFER request, or a redirection (an answer 3xx to an INVITE), of which "
+            "this is true:",
+        ),
+        (
+            {"on": "redirection", "side": "x"},
+            "**Matches** a redirection (an answer 3xx to an INVITE) of which",
         ),
         ({"method": "REGISTER", "side": "x"}, "a REGISTER request of which this"),
         ({"side": "x", "call_id": "y"}, "any request of which all of this is true:"),
@@ -111,6 +129,8 @@ def test_what_a_rule_does_and_who_is_excepted() -> None:
     rejects = section({"side": "inside"}, verdict="reject", judges="destination")
     assert "Verdict reject (for senders outside: drop). " in rejects
     assert "`numbers.allow`" in rejects
+    both = {"side": "inside", "on": ["request", "redirection"]}
+    assert "(for senders outside and answers: drop)" in section(both, verdict="reject")
 
 
 def test_rules_stand_in_the_order_in_which_they_are_asked() -> None:

@@ -219,6 +219,20 @@ def test_a_strangers_braces_are_no_template() -> None:
     assert made.explain(facts, "") == "by {from_user}"
 
 
+@pytest.mark.parametrize(
+    ("on", "held"),
+    [
+        ("request", ("request", False)),
+        ("redirection", ("redirection", False)),
+        (["request", "redirection"], ("request", True)),
+    ],
+)
+def test_what_a_rule_is_about(on: object, held: tuple[str, bool]) -> None:
+    made, problems = compile_rule(rule_table({"side": "inside", "on": on}), "x.toml")
+    assert problems == []
+    assert (made.on, made.redirections) == held
+
+
 def test_what_a_rule_holds() -> None:
     table = rule_table({"method": ["INVITE", "REGISTER"], "side": "outside"})
     made, problems = compile_rule(table, "test-rule.toml")
@@ -348,8 +362,17 @@ def problems_of(table: dict[str, Any]) -> list[str]:
         ),
         (
             {"side": "outside", "on": "message"},
-            "match.on = 'message': expected one of request, response, "
+            "match.on = 'message': expected one of request, response, redirection, "
             "auth-failure, refusal",
+        ),
+        (
+            {"side": "outside", "on": ["request", "response"]},
+            "match.on = ['request', 'response']: expected one name, "
+            'or ["request", "redirection"]',
+        ),
+        (
+            {"status": 302, "on": "redirection", "method": "INVITE"},
+            "match.method = 'INVITE': expected nothing, since responses have \"status\"",
         ),
         (
             {"status": 401, "on": "response", "method": "INVITE"},
@@ -464,7 +487,8 @@ def test_all_problems_at_once() -> None:
         "severity = None: expected one of critical, high, medium, low",
         "judges = None: expected one of source, destination",
         "match = None: expected a table",
-        "match.on = None: expected one of request, response, auth-failure, refusal",
+        "match.on = None: expected one of request, response, redirection, auth-failure, "
+        "refusal",
         "match = {}: expected at least one fact besides on and method",
         "then = None: expected a table",
         "then.verdict = None: expected one of drop, reject",

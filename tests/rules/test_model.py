@@ -17,7 +17,11 @@ REGISTERS = requests("registers", "REGISTER")
 CALLS = requests("calls", ["INVITE", "REFER"])
 ANY = requests("any")
 ANSWERS = rule({"on": "response", "status": 401}, id="answers")
-RULES = RuleSet([REGISTERS, CALLS, ANY, ANSWERS])
+REDIRECTED = rule({"on": "redirection", "status": 302}, id="redirected")
+BOTH = rule(
+    {"on": ["request", "redirection"], "method": "MESSAGE", "side": "inside"}, id="both"
+)
+RULES = RuleSet([REGISTERS, CALLS, ANY, ANSWERS, REDIRECTED, BOTH])
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,7 @@ RULES = RuleSet([REGISTERS, CALLS, ANY, ANSWERS])
         ("REFER", [ANY, CALLS]),
         ("OPTIONS", [ANY]),
         ("X-ODD", [ANY]),
+        ("MESSAGE", [ANY, BOTH]),
         (None, [ANSWERS]),
     ],
 )
@@ -35,6 +40,39 @@ def test_a_message_meets_only_rules_that_could_match(
     method: str | None, met: list[Rule]
 ) -> None:
     assert list(RULES.candidates(method)) == met
+
+
+@pytest.mark.parametrize(
+    ("status", "met"),
+    [
+        (200, [ANSWERS]),
+        (299, [ANSWERS]),
+        (300, [ANSWERS, BOTH, REDIRECTED]),
+        (399, [ANSWERS, BOTH, REDIRECTED]),
+        (400, [ANSWERS]),
+    ],
+)
+def test_redirections_meet_rules_of_their_own(status: int, met: list[Rule]) -> None:
+    assert list(RULES.candidates(None, status)) == met
+
+
+@pytest.mark.parametrize(
+    ("rules", "responses", "redirections"),
+    [
+        ([ANY, CALLS], False, False),
+        ([ANSWERS], True, True),
+        ([REDIRECTED], False, True),
+        ([BOTH], False, True),
+    ],
+)
+def test_which_answers_are_wanted(
+    rules: list[Rule], responses: bool, redirections: bool
+) -> None:
+    wanted = RuleSet(rules)
+    assert (wanted.wants_responses, wanted.wants_redirections) == (
+        responses,
+        redirections,
+    )
 
 
 def test_order_is_severity_then_id() -> None:
@@ -56,4 +94,4 @@ def test_no_rules() -> None:
     assert len(empty) == 0
     assert empty.candidates("INVITE") == ()
     assert empty.candidates(None) == ()
-    assert len(RULES) == 4
+    assert len(RULES) == 6

@@ -16,12 +16,13 @@ from ringfence.bundle.tables import (
     open_country_table,
     read_country_lines,
 )
+from ringfence.config.invariants import refuse_what_stops_help
 from ringfence.config.schema import Config, Limits
 from ringfence.engine import Policy, Settings
 from ringfence.errors import ConfigError
 from ringfence.facts import World
 from ringfence.facts.country import CountryTable, NetworkSet
-from ringfence.facts.numbers import NumberPolicy, NumberReader
+from ringfence.facts.numbers import Dialplan, NumberPolicy, NumberReader
 from ringfence.facts.world import INSIDE_ALWAYS
 from ringfence.rules import Rule, RuleSet
 from ringfence.rules.counts import most_over
@@ -37,9 +38,10 @@ def assemble(
     `rules` may be the path of a folder, or of a bundle that one of the configured keys
     has signed; None means the embedded rules. `inside` adds networks to the
     configured ones. Raises `ConfigError` for what the file asks and does not exist,
-    `BundleError` for rules or tables that are not sound.
+    `BundleError` for rules or tables that are not sound, or that would stop a call to
+    an emergency number.
     """
-    source = _source(config, rules)
+    source = rules_source(config, rules)
     shipped = load_rules(source)
     names = dialplan_names(source)
     problems = [
@@ -53,20 +55,30 @@ def assemble(
             f'numbers.dialplan = "{config.numbers_dialplan}": '
             f"expected one of {', '.join(names)}"
         )
+    plan = None
+    if config.numbers_dialplan in names:
+        plan = _attempt(problems, lambda: _dialplan(config, source))
     countries = _attempt(problems, lambda: _countries(config, source))
     networks = _attempt(problems, lambda: _inside(config, inside))
     numbers = _attempt(problems, lambda: _numbers(config))
-    if countries is None or networks is None or numbers is None or problems:
+    if (
+        plan is None
+        or countries is None
+        or networks is None
+        or numbers is None
+        or problems
+    ):
         raise ConfigError(problems)
+    lines = config.numbers_outside_line
 
     world = World(
         countries=countries,
         home=config.origin_home,
         inside=networks,
         reader=NumberReader(
-            load_dialplan(source, config.numbers_dialplan),
+            plan,
             load_destinations(source),
-            outside_line=config.numbers_outside_line,
+            outside_line=plan.outside_line if lines is None else lines,
             idd=config.numbers_idd,
             area_code=config.numbers_area_code,
         ),
@@ -76,6 +88,7 @@ def assemble(
         block_networks=config.origin_block.networks,
         block_countries=config.origin_block.countries,
     )
+    refuse_what_stops_help(world, shipped.rules)
     return Settings(
         world=world,
         rules=_with_modes(limited, config.rules),
@@ -106,6 +119,12 @@ def _inside(config: Config, more: tuple[str, ...]) -> NetworkSet:
     return NetworkSet([*always.networks, *configured.networks, *added.networks])
 
 
+def _dialplan(config: Config, source: Source) -> Dialplan:
+    plan = load_dialplan(source, config.numbers_dialplan)
+    plan.choose(config.numbers_options)
+    return plan
+
+
 def _numbers(config: Config) -> NumberPolicy:
     return NumberPolicy(
         profile=config.numbers_profile,
@@ -114,7 +133,8 @@ def _numbers(config: Config) -> NumberPolicy:
     )
 
 
-def _source(config: Config, rules: Source | Path | None) -> Source:
+def rules_source(config: Config, rules: Source | Path | None) -> Source:
+    """Find what to judge by; see `assemble`."""
     if rules is None:
         return Folder(find_rules_dir())
     if not isinstance(rules, Path):

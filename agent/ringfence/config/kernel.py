@@ -33,6 +33,7 @@ def kernel_plan(config: Config, settings: Settings, wan: tuple[str, ...]) -> Pla
         sip_ports=config.network_sip_ports,
         mark=config.kernel_mark,
         responses=settings.rules.wants_responses,
+        redirections=settings.rules.wants_redirections,
         bypass=not (drops and config.policy_no_listener is Verdict.DROP),
         wan=wan,
         networks=lambda: networks_of(world) if register or tls else exempt_of(world),
@@ -43,11 +44,16 @@ def kernel_plan(config: Config, settings: Settings, wan: tuple[str, ...]) -> Pla
     )
 
 
-def first_plan(plan: Plan, settings: Settings) -> Plan:
+def first_plan(plan: Plan, settings: Settings, *, home_is_there: bool = False) -> Plan:
     """Leave out what takes long to put in and the agent can do without.
 
-    Until the whole plan is in place the agent judges every REGISTER itself.
+    Until the whole plan is in place the agent judges every REGISTER itself; unless the
+    home networks of an agent that was killed are there, which then hold on.
     """
+    if home_is_there and (plan.foreign_register or plan.foreign_tls_ports):
+        return plan._replace(
+            networks=lambda: exempt_of(settings.world), home_stays=True
+        )
     return plan._replace(
         networks=lambda: exempt_of(settings.world),
         foreign_register=False,

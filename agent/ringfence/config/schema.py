@@ -59,7 +59,10 @@ class Config(NamedTuple):
     numbers_profile: str
     numbers_allow: tuple[str, ...]
     numbers_block: tuple[str, ...]
-    numbers_outside_line: tuple[str, ...]
+    numbers_options: tuple[str, ...]
+    """Options of the dial plan that are on."""
+    numbers_outside_line: tuple[str, ...] | None
+    """None for those of the dial plan."""
     numbers_idd: tuple[str, ...]
     numbers_area_code: str
     policy_malformed: Verdict
@@ -242,6 +245,25 @@ def _digits(value: Any) -> tuple[str, ...]:
     return tuple(_each(value, "digits", _few_digits))
 
 
+def _outside_line(value: Any) -> tuple[str, ...] | None:
+    if value == "plan":
+        return None
+    try:
+        return _digits(value)
+    except Unfit as unfit:
+        raise Unfit(f'"plan", or {unfit}') from None
+
+
+def _options(value: Any) -> tuple[str, ...]:
+    return tuple(_each(value, "options of the dial plan", _option))
+
+
+def _option(text: str) -> str:
+    if not (text.isascii() and text.isalnum()):
+        raise Unfit('an option of the dial plan such as "hikari"')
+    return text
+
+
 def _area_code(value: Any) -> str:
     if value == "":
         return ""
@@ -299,7 +321,8 @@ KEYS: Final[dict[str, Key]] = {
     "numbers.profile": Key("office", _choice("office", "home", "watch")),
     "numbers.allow": Key([], _prefixes),
     "numbers.block": Key([], _prefixes),
-    "numbers.outside_line": Key(["0", "9"], _digits),
+    "numbers.options": Key([], _options),
+    "numbers.outside_line": Key("plan", _outside_line),
     "numbers.idd": Key([], _digits),
     "numbers.area_code": Key("", _area_code),
     "policy.malformed": Key("accept", _verdict),

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ringfence.facts.country import parse_address
 from ringfence.facts.network import EMBEDDING_OCTETS, embedded_ipv4, format_address
 from ringfence.facts.numbers import Reading, Ruling
+from ringfence.facts.targets import Target, dialled
 from ringfence.facts.world import Origin, World
 from ringfence.packet import Datagram, Segment
 from ringfence.sip.address import NameAddr, Via, parse_name_addr, parse_via
@@ -16,10 +17,6 @@ Value: TypeAlias = str | int | bool | None
 
 MAX_VIAS: Final = 8
 """Via values looked at for foreign addresses; Max-Forwards allows 70, calls show 4."""
-
-DIALS: Final = frozenset({"INVITE"})
-"""Methods whose Request-URI is a number to be called."""
-
 
 TAIL_DIGITS: Final = 7
 """Digits that stay when a guesser changes what stands in front: a subscriber number."""
@@ -35,9 +32,8 @@ class Facts:
         "_addresses",
         "_cache",
         "_contacts",
+        "_dialled",
         "_origin",
-        "_reading",
-        "_ruling",
         "_vias",
         "hearsay",
         "message",
@@ -70,8 +66,7 @@ class Facts:
         self._contacts: list[NameAddr] | None = None
         self._vias: list[Via] | None = None
         self._origin: Origin | None = None
-        self._reading: Reading | None = None
-        self._ruling: Ruling | None = None
+        self._dialled: Target | bool | None = False
 
     def value(self, name: str) -> Value:
         """Return the fact of that name; `VOCABULARY` lists the names."""
@@ -114,20 +109,30 @@ class Facts:
         return self._origin
 
     @property
+    def dialled(self) -> Target | None:
+        """The number that this message dials, in its Request-URI or elsewhere."""
+        found = self._dialled
+        if found is False:
+            found = self._dialled = dialled(self.world, self.side, self.message)
+        assert not isinstance(found, bool)  # noqa: S101 - tells the type checker
+        return found
+
+    @property
     def reading(self) -> Reading | None:
-        """How the number that this request dials is read; None if it dials none."""
-        if self._reading is None and self.message.method in DIALS:
-            self._reading = self.world.reader.read_uri(self.message.request_uri or "")
-        return self._reading
+        """How the number that this message dials is read; None if it dials none."""
+        found = self.dialled
+        return None if found is None else found.reading
 
     @property
     def number_ruling(self) -> Ruling | None:
         """What the site's lists and the bundle say of the number dialled."""
-        if self._ruling is None:
-            reading = self.reading
-            if reading is not None:
-                self._ruling = self.world.numbers.rule_on(reading)
-        return self._ruling
+        found = self.dialled
+        return None if found is None else found.ruling
+
+    def placed(self, reason: str) -> str:
+        """Say in a reason about the number dialled where that number stands."""
+        found = self.dialled
+        return reason if found is None else found.says(reason)
 
     def address(self, name: str) -> NameAddr | None:
         """Return the From or To field, taken apart once."""
@@ -244,12 +249,10 @@ def _via(read: Callable[[Via], str]) -> Callable[[Facts], Value]:
     return fact
 
 
-def _ruled(read: Callable[[Reading, Ruling], Value]) -> Callable[[Facts], Value]:
+def _target(read: Callable[[Target], Value]) -> Callable[[Facts], Value]:
     def fact(facts: Facts) -> Value:
-        reading, ruling = facts.reading, facts.number_ruling
-        if reading is None or ruling is None:
-            return None
-        return read(reading, ruling)
+        found = facts.dialled
+        return None if found is None else read(found)
 
     return fact
 
@@ -326,23 +329,29 @@ VOCABULARY: Final[dict[str, Fact]] = {
     ),
     "destination_status": Fact(
         str,
-        _ruled(lambda reading, ruling: ruling.status),
+        _target(lambda dialled: dialled.ruling.status),
         "the number dialled is listed, allowed, unlisted or exempt",
     ),
     "destination_class": Fact(
         str,
-        _ruled(lambda reading, ruling: reading.kind),
+        _target(lambda dialled: dialled.reading.kind),
         "class of the number dialled, such as international",
     ),
     "destination_country": Fact(
         str,
-        _ruled(lambda reading, ruling: reading.country),
+        _target(lambda dialled: dialled.reading.country),
         "country of the number dialled",
     ),
     "destination_number": Fact(
         str,
-        _ruled(lambda reading, ruling: reading.number),
+        _target(lambda dialled: dialled.reading.number),
         "number dialled: E.164 digits abroad, national form at home",
+    ),
+    "destination_field": Fact(
+        str,
+        _target(lambda dialled: dialled.field),
+        "where the number dialled stands: Request-URI, To, History-Info, Diversion, "
+        "Refer-To or Contact",
     ),
 }
 """All facts, the cheapest first: rules are held against a message in this order."""

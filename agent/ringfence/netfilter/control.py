@@ -65,6 +65,12 @@ class Control:
                 self._remove_xtables()
             raise KernelError(f"nft did not take the ruleset: {refusal}")
 
+    def home_is_there(self) -> bool:
+        """Tell whether an agent that was killed left the home networks in force."""
+        chains = ("inspect_udp", "inspect")
+        words = [self._nft, "list", "chain", "inet", nft.TABLE]
+        return any(nft.asks_home(call([*words, chain], "")[1]) for chain in chains)
+
     def refill(self, plan: Plan) -> None:
         """Replace what an earlier `install` put in; waiting packets stay."""
         refusal = self._try(

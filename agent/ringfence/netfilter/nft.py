@@ -54,6 +54,8 @@ class Plan(NamedTuple):
     """Mask of four neighbouring bits of the packet mark that are ours."""
     responses: bool = False
     """Queue SIP responses too; pointless while no rule asks for them."""
+    redirections: bool = False
+    """Queue 3xx responses, where other responses are not."""
     bypass: bool = True
     """Pass what nobody listens for; else the kernel drops it."""
     wan: tuple[str, ...] = ()
@@ -61,6 +63,8 @@ class Plan(NamedTuple):
     so none of it is while no interface is known."""
     networks: Callable[[], Networks] = lambda: NOBODY
     """Asked for when the text is made: they are thousands, and needed only then."""
+    home_stays: bool = False
+    """The home networks are in the kernel already: an agent that was killed left them."""
     foreign_register: bool = False
     """Drop REGISTER over UDP from everybody else here, but for a sample."""
     foreign_tls_ports: frozenset[int] = frozenset()
@@ -100,7 +104,11 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         *(f"  counter {name} {{ }}" for name in COUNTERS),
         "}",
         f"flush table inet {TABLE}",
-        *(f"flush set inet {TABLE} {name}" for name in shield.REFILLED),
+        *(
+            f"flush set inet {TABLE} {name}"
+            for name in shield.REFILLED
+            if not (plan.home_stays and name in shield.HOME_SETS)
+        ),
         f"table inet {TABLE} {{",
         *shield.elements(
             sip_ports=plan.sip_ports,
@@ -137,6 +145,14 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         lines.append(_hooked("enforce", hook, _ENFORCE, enforce))
     lines += ["}", ""]
     return "\n".join(lines)
+
+
+def asks_home(listing: str) -> bool:
+    """Tell whether rules in a listed chain consult the home networks.
+
+    They come in one transaction with the networks, never without.
+    """
+    return "goto register" in listing or "goto tls" in listing
 
 
 def render_question(queue: int) -> str:
@@ -177,7 +193,12 @@ def _inspection(plan: Plan) -> list[str]:
         f'    udp length <= {_KEEPALIVE} return comment "keep-alives"',
     ]
     if not plan.responses:
-        lines.append(f'    {_match(b"SIP/2.0 ")} return comment "responses"')
+        # Left out one by one, so that an odd way to write a 3xx is not left out.
+        classes = (b"1", b"2", b"4", b"5", b"6") if plan.redirections else (b"",)
+        lines += [
+            f'    {_match(b"SIP/2.0 " + digit)} return comment "responses"'
+            for digit in classes
+        ]
     if plan.foreign_register:
         lines.append(f"    {_match(b'REGISTER ')} goto register")
     lines += [

@@ -44,6 +44,8 @@ SETS: Final = {
 REFILLED: Final = tuple(name for name in SETS if not name.startswith("banned"))
 """What a reload empties and fills anew; bans stay."""
 
+HOME_SETS: Final = ("home4", "home6")
+
 KEPT_SETS: Final = ("banned4", "banned6", "exempt4", "exempt6")
 KEPT_CHAINS: Final = ("banned", "shield")
 KEPT_COUNTER: Final = "banned"

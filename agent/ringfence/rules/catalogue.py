@@ -40,12 +40,14 @@ SHAPES: Final = {
 }
 
 EVENTS: Final = {
+    "redirection": "a redirection (an answer 3xx to an INVITE)",
     "auth-failure": "a failed sign-in (an answer 401 or 407 to a request with "
     "credentials that are not stale, a 403 or 404 to a REGISTER, or to an INVITE with "
     "credentials; no answer to credentials, while the server answers others)",
     "refusal": "a refusal (an answer 403 or 404 to a REGISTER, INVITE or OPTIONS)",
 }
-"""What rules are about besides messages; facts are then about who asked."""
+"""What rules are about besides messages; in those of `LEARNT` facts are about who
+asked."""
 
 _HEAD: Final = """\
 # Rules
@@ -77,6 +79,24 @@ _EXCEPTIONS: Final = {
     "source": "**Exceptions.** Addresses, networks and countries in `origin.allow`.",
     "destination": "**Exceptions.** Numbers that begin as one in `numbers.allow` does.",
 }
+
+ONS: Final = {
+    "request": "a request; `method` may say which",
+    "response": "any answer",
+    **EVENTS,
+}
+"""What a rule's `on` can name."""
+
+_ABOUT: Final = """\
+## What a rule is about
+
+`on` names one of these, or `["request", "redirection"]` both. A call can be forwarded
+or transferred instead of dialled, so a rule about destinations asks for REFER and
+redirections too; their `destination_…` facts are about where they lead.
+
+| on | is |
+|---|---|
+"""
 
 _FACTS: Final = """\
 ## Facts
@@ -125,6 +145,7 @@ def catalogue(tables: Iterable[Table]) -> str:
     parts = [_HEAD + "".join(map(_row, rules))]
     parts += map(_rule, rules)
     parts += [
+        _ABOUT + _names(ONS),
         _FACTS
         + "".join(
             f"| `{name}` | {KINDS[fact.kind]} | {fact.what} |\n"
@@ -146,7 +167,7 @@ def _row(rule: Table) -> str:
     link = f"[{rule['id']}](#{rule['id']})"
     verdict = rule["then"]["verdict"]
     if "ban" in rule["then"]:
-        verdict = "ban" if rule["match"]["on"] in LEARNT else f"{verdict}, ban"
+        verdict = "ban" if _learns(rule) else f"{verdict}, ban"
     elif "guard" in rule["then"]:
         verdict = "guard"
     return f"| {link} | {rule['severity']} | {verdict} | {docs['what']} |\n"
@@ -172,16 +193,25 @@ def _rule(rule: Table) -> str:
     )
 
 
+def _learns(rule: Table) -> bool:
+    on = rule["match"]["on"]
+    return isinstance(on, str) and on in LEARNT
+
+
 def _does(rule: Table) -> str:
     """Say what becomes of the message, and of whoever sent it."""
     then = rule["then"]
-    if rule["match"]["on"] in LEARNT:
+    if _learns(rule):
         says = "The answer passes."
         if "ban" not in then and "guard" not in then:
             says += " Nothing else happens."
     else:
         says = f"Verdict {then['verdict']}"
-        says += " (for senders outside: drop)." if then["verdict"] == "reject" else "."
+        refuses = then["verdict"] == "reject"
+        whom = "senders outside"
+        if rule["match"]["on"] != "request":
+            whom += " and answers"
+        says += f" (for {whom}: drop)." if refuses else "."
     if "ban" in then:
         says += (
             f" The source is banned for {then['ban']['first']}, longer each time, for "
@@ -220,8 +250,11 @@ def _match(match: Table) -> str:
     }
     methods = match.get("method", [])
     methods = methods if isinstance(methods, list) else [methods]
-    kind = f"{' or '.join(methods)} {match['on']}" if methods else f"any {match['on']}"
-    kind = EVENTS.get(match["on"], kind)
+    ons = match["on"] if isinstance(match["on"], list) else [match["on"]]
+    kind = f"{' or '.join(methods)} {ons[0]}" if methods else f"any {ons[0]}"
+    kind = EVENTS.get(ons[0], kind)
+    if len(ons) > 1:
+        kind += f", or {EVENTS[ons[1]]},"
     article = "" if not methods else "an " if kind[0] in "AEIOU" else "a "
     alternatives = match.get("any", [])
     all_of = "all of this" if len(facts) + bool(alternatives) > 1 else "this"

@@ -14,6 +14,7 @@ from ringfence.facts.facts import Value
 from ringfence.rules.counts import read_ban, read_count, read_guard
 from ringfence.rules.model import (
     LEARNT,
+    MESSAGES,
     SEVERITIES,
     Docs,
     Predicate,
@@ -234,7 +235,7 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     judges = reader.choice(table, "judges", "judges", ["source", "destination"])
 
     match = reader.table(table, "match")
-    on = reader.choice(match, "on", "match.on", ["request", "response", *LEARNT])
+    on, redirections = _read_on(reader, match)
     method = match.get("method", [])
     methods = method if isinstance(method, list) else [method]
     if any(type(m) is not str or m != m.upper() or not m for m in methods):
@@ -286,6 +287,7 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
         count=count,
         ban=ban,
         guard=guard,
+        redirections=redirections,
         docs=Docs(
             what=reader.text(docs, "what", "docs.what"),
             why=reader.text(docs, "why", "docs.why"),
@@ -296,6 +298,17 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
         ),
     )
     return rule, reader.problems
+
+
+def _read_on(reader: _Reader, match: Mapping[str, object]) -> tuple[str, bool]:
+    """Read what the rule is about, and whether redirections come to that."""
+    on = match.get("on")
+    if isinstance(on, list):
+        if on == ["request", "redirection"]:
+            return "request", True
+        reader.problem("match.on", on, 'one name, or ["request", "redirection"]')
+        return "request", False
+    return reader.choice(match, "on", "match.on", [*MESSAGES, *LEARNT]), False
 
 
 def _check_template(reader: _Reader, reason: str, *, counting: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from ringfence.decision import Verdict
 from ringfence.facts import Facts
 from ringfence.facts.facts import Value
+from ringfence.facts.targets import REDIRECTIONS
 from ringfence.rules.bans import Length
 
 Predicate = Callable[[Facts], bool]
@@ -62,6 +63,10 @@ SEVERITIES: Final = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 """Order of judgement: the first rule that matches decides."""
 
 
+MESSAGES: Final = ("request", "response", "redirection")
+"""What rules can be about: requests, any answer, or 3xx answers, which name other
+places to call. A rule about requests may be about redirections too."""
+
 LEARNT: Final = ("auth-failure", "refusal")
 """What rules can be about besides messages: what an answer says of who asked."""
 
@@ -104,7 +109,7 @@ class Rule(NamedTuple):
     judges: str
     """`source` or `destination`: which of the site's allow lists overrides it."""
     on: str
-    """`request`, `response` or one of `LEARNT`."""
+    """`request`, `response`, `redirection` or one of `LEARNT`."""
     methods: frozenset[str]
     """Methods it is held against; empty for all."""
     all_of: tuple[Predicate, ...]
@@ -124,6 +129,8 @@ class Rule(NamedTuple):
     """Seconds for which only sources known for an account may try it after a hit."""
     shipped: Count | None = None
     """What the rule's file counts, where the local configuration says otherwise."""
+    redirections: bool = False
+    """Held against redirections besides what `on` names."""
 
     def match(self, facts: Facts) -> str | None:
         """Return the name of what matched ("" when it has no name), or None."""
@@ -184,6 +191,11 @@ class RuleSet:
             rule for rule in self.rules if rule.on == "request" and not rule.methods
         )
         self._responses = tuple(rule for rule in self.rules if rule.on == "response")
+        self._redirections = tuple(
+            rule
+            for rule in self.rules
+            if rule.redirections or rule.on in ("response", "redirection")
+        )
         self.learning = tuple(rule for rule in self.rules if rule.on in LEARNT)
         """Rules about what answers say of a client."""
         self.guessing = next(
@@ -205,11 +217,21 @@ class RuleSet:
 
     @property
     def wants_responses(self) -> bool:
-        """True when responses have to be looked at."""
+        """True when all responses have to be looked at."""
         return bool(self._responses or self.learning)
 
-    def candidates(self, method: str | None) -> tuple[Rule, ...]:
-        """Return the rules for a request of that method; None: for a response."""
+    @property
+    def wants_redirections(self) -> bool:
+        """True when at least 3xx responses have to be looked at."""
+        return bool(self._redirections)
+
+    def candidates(
+        self, method: str | None, status: int | None = None
+    ) -> tuple[Rule, ...]:
+        """Return the rules for a request of that method, or a response of that status.
+
+        `method` is None for a response.
+        """
         if method is None:
-            return self._responses
+            return self._redirections if status in REDIRECTIONS else self._responses
         return self._by_method.get(method, self._any_method)

@@ -19,6 +19,13 @@ CARRIERS_29 = [
 ]
 
 
+def table() -> list[list[str]]:
+    """The rows of the file, without its header."""
+    text = (RULES / "destinations.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return [line.split(",") for line in lines[1:]]
+
+
 def problems(text: str) -> list[str]:
     with pytest.raises(BundleError) as caught:
         Destinations.from_csv(text, "d.csv")
@@ -30,7 +37,18 @@ def test_every_number_leads_somewhere(dests: Destinations) -> None:
     for start in range(100, 1000):
         row = dests.find(f"{start}2345678")
         assert row
-        assert row.kind == "unassigned" or row.country or row.kind != "country"
+        assert (row.country is None) == (
+            row.kind == "unassigned" or (row.kind != "country" and start >= 800)
+        ), start
+
+
+def test_shorter_starts_lead_somewhere_or_on(dests: Destinations) -> None:
+    """One or two digits are a code, or the start of codes of three digits only."""
+    for start in map(str, range(1, 100)):
+        longer = {start + digit for digit in "0123456789"}
+        if len(start) == 1:
+            longer = {two + digit for two in longer for digit in "0123456789"}
+        assert dests.find(start) or all(map(dests.find, longer))
 
 
 def test_what_every_code_is(dests: Destinations) -> None:
@@ -67,6 +85,117 @@ def test_what_every_code_is(dests: Destinations) -> None:
     assert got == expected
 
 
+@pytest.mark.parametrize(
+    ("number", "country", "kind", "tier"),
+    [
+        ("441534123456", "JE", "country", "normal"),
+        ("441624123456", "IM", "country", "normal"),
+        ("447781123456", "GG", "country", "normal"),
+        ("447024047033", "GB", "service", "watch"),  # priced by its owner
+        ("448712068220", "GB", "service", "watch"),  # on every British bill
+        ("449098790000", "GB", "premium", "block"),
+        ("449810085566", "GG", "premium", "block"),  # a split does not lead past it
+        ("76012345678", "KZ", "country", "normal"),
+        ("78095551234", "RU", "premium", "block"),
+        ("390669812345", "VA", "country", "normal"),
+        ("390612345678", "IT", "country", "normal"),
+        ("39899123456", "IT", "premium", "block"),
+        ("59997171234", "CW", "country", "normal"),
+        ("5993181234", "BQ", "country", "normal"),
+        ("590590290000", "GP", "country", "normal"),
+        ("590590501234", "MF", "country", "normal"),
+        ("262639123456", "YT", "country", "normal"),
+        ("262692123456", "RE", "country", "normal"),
+        ("4779123456", "SJ", "country", "normal"),
+        ("4782912345", "NO", "premium", "block"),
+        ("35818123456", "AX", "country", "normal"),
+        ("61891641234", "CX", "country", "normal"),
+        ("61190123456", "AU", "premium", "block"),
+        ("672312345", "NF", "country", "normal"),
+        ("672110123", "AQ", "country", "normal"),
+        ("29085123", "TA", "country", "normal"),
+        ("491379123456", "DE", "premium", "block"),
+        ("49900123456", "DE", "premium", "block"),
+        ("33891123456", "FR", "premium", "block"),
+        ("33612345678", "FR", "country", "normal"),
+        ("8260212345", "KR", "premium", "block"),
+        ("81990123456", "JP", "premium", "block"),
+        ("12469761234", "BB", "premium", "block"),
+        ("12462341234", "BB", "country", "watch"),
+        ("1911", None, "unassigned", "block"),
+        ("19005551234", "US", "premium", "block"),
+        ("18885551234", "US", "service", "normal"),
+        ("881612345678", None, "satellite", "block"),
+    ],
+)
+def test_codes_that_split(
+    number: str, country: str | None, kind: str, tier: str, dests: Destinations
+) -> None:
+    row = dests.find(number)
+    assert row
+    assert (row.country, row.kind, row.tier) == (country, kind, tier)
+
+
+def test_tiers(dests: Destinations) -> None:
+    """`block` is the carriers' list, satellite, premium, unassigned; no more."""
+    for code, iso2, kind, tier, *_, source in table():
+        listed = source == "tca" or code in ("878", "888")
+        listed |= kind in ("satellite", "network", "premium", "unassigned")
+        assert (tier == "block") == listed, code
+        if tier == "watch":
+            assert source in ("lists", "tests", "premium"), code
+        if source == "tca":
+            assert code[:2] == "53" or int(code[:3]) in CARRIERS_29
+            assert iso2
+
+
+def test_each_row_has_a_source_that_the_file_explains() -> None:
+    text = (RULES / "destinations.csv").read_text(encoding="utf-8")
+    explained = {
+        line[2:].partition(" = ")[0]
+        for line in text.splitlines()
+        if line.startswith("# ")
+    }
+    assert {row[6] for row in table()} <= explained
+    for notice in ("Libphonenumber Authors, Apache License 2.0", "Unicode License"):
+        assert notice in text
+
+
+def test_every_area_code_of_north_america(dests: Destinations) -> None:
+    """Each area code that the metadata gives to a country is that country's here."""
+    phonenumbers = pytest.importorskip("phonenumbers")
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]
+    asked = {}
+    for area in range(200, 1000):
+        row = dests.find(f"1{area}2345678")
+        assert row
+        number = phonenumbers.PhoneNumber(country_code=1, national_number=0)
+        number.national_number = area * 10_000_000 + 2345678
+        region = phonenumbers.region_code_for_number(number)
+        if region is not None and row.kind == "country":
+            asked[area] = (region, row.country)
+    assert {area: pair for area, pair in asked.items() if pair[0] != pair[1]} == {}
+    assert len({ours for _, ours in asked.values()}) == len(regions)
+    assert len(asked) > 400
+
+
+def test_no_premium_range_has_other_numbers_in_it(dests: Destinations) -> None:
+    phonenumbers = pytest.importorskip("phonenumbers")
+    premium = phonenumbers.PhoneNumberType.PREMIUM_RATE
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in phonenumbers.PhoneNumberType.values():
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is None:
+                continue
+            digits = phonenumbers.format_number(
+                number, phonenumbers.PhoneNumberFormat.E164
+            )[1:]
+            row = dests.find(digits)
+            assert row
+            if row.kind == "premium":
+                assert phonenumbers.number_type(number) == premium, digits
+
+
 def test_the_carriers_list_is_blocked(dests: Destinations) -> None:
     assert len(CARRIERS_29) == 29
     for code in CARRIERS_29:
@@ -79,6 +208,28 @@ def test_names_in_both_languages(dests: Destinations) -> None:
     row = dests.find("23276123456")
     assert row
     assert (row.name_en, row.name_ja) == ("Sierra Leone", "シエラレオネ")
+
+
+def test_names_are_those_of_today() -> None:
+    names = {row[1]: (row[4], row[5]) for row in table() if row[2] == "country"}
+    assert names["CI"] == ("Côte d'Ivoire", "コートジボワール")
+    assert names["SZ"] == ("Eswatini", "エスワティニ")
+    assert names["MK"] == ("North Macedonia", "北マケドニア")
+    assert names["KR"] == ("South Korea", "韓国")
+    assert names["GE"] == ("Georgia", "ジョージア")
+    assert names["CD"] == ("Congo - Kinshasa", "コンゴ民主共和国")
+    assert names["AG"] == ("Antigua and Barbuda", "アンチグアバーブーダ")
+
+
+def test_a_country_has_one_name() -> None:
+    names: dict[str, set[tuple[str, str]]] = {}
+    for _, iso2, kind, _, name_en, name_ja, _ in table():
+        assert name_en.strip() == name_en
+        assert name_ja.strip() == name_ja
+        assert '"' not in name_en + name_ja
+        if kind == "country":
+            names.setdefault(iso2, set()).add((name_en, name_ja))
+    assert {iso2 for iso2, found in names.items() if len(found) > 1} == set()
 
 
 def test_the_longest_code_wins() -> None:
@@ -152,6 +303,19 @@ def test_the_list_is_what_its_generator_makes() -> None:
     ]
     if not all(path.exists() for path in tables):
         pytest.skip("../shared/data is absent")
+    pytest.importorskip("phonenumbers", reason="the generator needs phonenumbers")
     build = runpy.run_path(str(RULES / "build_destinations.py"))
     made = build["text"](build["rows"](*(build["read"](str(path)) for path in tables)))
     assert made == (RULES / "destinations.csv").read_text(encoding="utf-8")
+
+
+def test_starts_of_number_patterns() -> None:
+    pytest.importorskip("phonenumbers", reason="the generator needs phonenumbers")
+    starts = runpy.run_path(str(RULES / "build_destinations.py"))["_starts"]
+    assert starts([r"90[1-3]\d{2}|8(?:00|1)\d{2,4}"], 3, {""}) == {
+        *("901", "902", "903", "800"),
+        *(f"81{digit}" for digit in range(10)),
+    }
+    assert starts([r"90[1-3]\d{2}"], 3, {"8"}) == set()
+    assert starts([r"(?:12|3)?45", r"6{2,3}"], 2, {""}) == {"12", "34", "45", "66"}
+    assert starts([r"12"], 3, {""}) == set()

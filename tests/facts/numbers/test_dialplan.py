@@ -4,7 +4,7 @@ import copy
 
 import pytest
 from ringfence.errors import BundleError
-from ringfence.facts.numbers import Destinations, Dialplan, NumberReader
+from ringfence.facts.numbers import Destinations, Dialplan, NumberReader, Reading
 from ringfence.facts.numbers.dialplan import MAX_ADDED, MAX_EXTENSION, MAX_PREFIX
 from ringfence.facts.numbers.emergency import EMERGENCY
 
@@ -210,3 +210,126 @@ def test_longest_prefix_at_the_limit() -> None:
     plan = Dialplan.from_table(changed(carriers={"codes": {code: "x"}}), "jp.toml")
     assert plan.prefixes[code].carrier
     assert problems(changed(carriers={"codes": {code + "3": "x"}}))
+
+
+def dialled(dests: Destinations, table: dict[str, object], text: str) -> Reading:
+    plan = Dialplan.from_table(table, "jp.toml")
+    reader = NumberReader(plan, dests, outside_line=plan.outside_line)
+    return reader.read_dialled(text)
+
+
+def test_outside_lines_of_a_plan(dests: Destinations) -> None:
+    assert Dialplan.from_table(SMALL, "jp.toml").outside_line == ("0", "9")
+    assert Dialplan.from_table(changed(outside_line=[]), "jp.toml").outside_line == ()
+    found = dialled(dests, changed(outside_line=["88"]), "88-119")
+    assert (found.kind, found.steps) == ("emergency", ("outside line 88",))
+
+
+def test_forms_of_carrier_codes(dests: Destinations) -> None:
+    table = changed(carriers={"forms": ["15[2-4]X"], "unlisted": ["16XX"]})
+    known = dialled(dests, table, "1539-0312345678")
+    assert (known.number, known.steps) == ("0312345678", ("carrier 1539",))
+    guessed = dialled(dests, table, "1639-0312345678")
+    assert (guessed.number, guessed.steps) == ("0312345678", ("carrier 1639",))
+    plan = Dialplan.from_table(table, "jp.toml")
+    assert [found.known for found in plan.code_forms["152"]] == [True]
+    assert [found.known for found in plan.code_forms["16"]] == [False]
+    assert dialled(dests, table, "1599-0312345678").detail != "domestic_fixed"
+
+
+def test_one_start_may_have_codes_of_several_lengths(dests: Destinations) -> None:
+    table = changed(carriers={"forms": ["15Z", "15XZ", "15XXZ"]})
+    for code in ("151", "1501", "15012"):
+        found = dialled(dests, table, code + "010-53-52345678")
+        assert (found.country, found.steps[0]) == ("CU", f"carrier {code}")
+    # 1510 would be a carrier's code but for its last digit.
+    assert dialled(dests, table, "1510-10-53-52345678").steps[0] == "carrier 151"
+
+
+def test_digits_that_a_carrier_adds_to_a_form(dests: Destinations) -> None:
+    table = changed(carriers={"forms": ["15XX"], "added": 2})
+    found = dialled(dests, table, "150177-0312345678")
+    assert (found.number, found.steps) == ("0312345678", ("carrier 150177",))
+
+
+def test_a_carrier_behind_which_the_trunk_prefix_is_dropped(
+    dests: Destinations,
+) -> None:
+    table = changed(carriers={"forms": ["15X"], "trunk_dropped": True})
+    for text in ("151-312345678", "151-0312345678"):
+        assert dialled(dests, table, text).number == "0312345678"
+    kept = changed(carriers={"forms": ["15X"]})
+    assert dialled(dests, kept, "151-312345678").number != "0312345678"
+
+
+def test_a_prefix_that_a_country_code_follows(dests: Destinations) -> None:
+    prefix = {"name": "operator", "codes": ["15"], "before": ["5"], "abroad": True}
+    table = changed(prefixes=[prefix])
+    found = dialled(dests, table, "15-53-52345678")
+    assert (found.country, found.steps) == ("CU", ("operator 15",))
+    assert dialled(dests, table, "15-23276123456").steps != ("operator 15",)
+
+
+def test_a_prefix_that_stands_for_a_country_code(dests: Destinations) -> None:
+    prefix = {"name": "Cuba", "codes": ["15"], "abroad": True, "adds": "53"}
+    found = dialled(dests, changed(prefixes=[prefix]), "15-52345678")
+    assert (found.number, found.steps) == ("5352345678", ("Cuba 15",))
+
+
+def test_countries_whose_numbers_are_national(dests: Destinations) -> None:
+    table: dict[str, object] = {
+        "country": "GB",
+        "code": "44",
+        "trunk": "0",
+        "idd": ["00"],
+        "numbers": [{"detail": "d", "forms": ["01XXXXXXXXX"]}],
+    }
+    jersey = "01534-123456"
+    assert dialled(dests, table, jersey).country == "JE"
+    assert dialled(dests, {**table, "territories": ["JE"]}, jersey).country == "GB"
+    assert dialled(dests, {**table, "territories": ["GG"]}, jersey).country == "JE"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"outside_line": ["x"]}, "outside_line = 'x': expected 1 to 5 digits"),
+        ({"outside_line": ["123456"]}, "outside_line = '123456': expected 1 to 5"),
+        ({"outside_line": "0"}, "outside_line = '0': expected a list of texts"),
+        ({"territories": ["Jersey"]}, "territories = 'Jersey': expected a country"),
+        ({"foreign_idd": ["1X?"]}, "foreign_idd = '1X?': expected '?' is none of"),
+        ({"options": []}, "options = []: expected tables, each headed [options.NAME]"),
+        (
+            {"options": {"a": {"refuses_carriers": 1}}},
+            "options.a.refuses_carriers = 1: expected true or false",
+        ),
+        ({"options": {"a": {"b": 1}}}, "options.a.b = 1: expected one of the keys"),
+        (
+            {"carriers": {"forms": ["1?"]}},
+            "carriers.forms = '1?': expected '?' is none of",
+        ),
+        (
+            {"carriers": {"forms": ["11X"]}},
+            "carriers.forms = '11X': expected no prefix of the emergency number 110",
+        ),
+        (
+            {"carriers": {"trunk_dropped": "yes"}},
+            "carriers.trunk_dropped = 'yes': expected true or false",
+        ),
+        (
+            {"prefixes": [{"name": "n", "codes": ["5"], "abroad": 1}]},
+            "prefixes[0].abroad = 1: expected true or false",
+        ),
+        (
+            {"prefixes": [{"name": "n", "codes": ["5"], "adds": "53"}]},
+            "prefixes[0].adds = '53': expected 1 to 3 digits, and abroad = true",
+        ),
+        (
+            {"numbers": [{"detail": "d", "forms": ["03"], "shared": 0}]},
+            "numbers[0].shared = 0: expected true or false",
+        ),
+    ],
+)
+def test_problems_of_the_rarer_keys(changes: dict[str, object], expected: str) -> None:
+    told = problems(changed(**changes))
+    assert [line for line in told if line.startswith(f"jp.toml: {expected}")], told

@@ -115,3 +115,19 @@ def test_forms_that_have_a_number_in_common() -> None:
 def test_lengths_to_probe() -> None:
     lengths = lengths_by_start(["0", "01", "0120", "18", ""])
     assert lengths == {"0": (1, 0), "01": (4, 2, 1, 0), "18": (2, 0), "": (0,)}
+
+
+def test_what_fits_a_form_alone() -> None:
+    form = parse_form("101[2-4]X")
+    assert form.fits("10129")
+    assert not form.fits("10159")
+    assert not form.fits("1012")
+    assert not form.fits("101299")
+
+
+def test_a_start_ends_at_a_set_once_it_is_long_enough() -> None:
+    form = parse_form("10[23]4[56]7X")
+    assert list(form.starts(3)) == ["1024", "1034"]
+    assert len(list(form.starts())) == 4
+    assert found({"1234[56]X": 0, "123XXX": 0}, "123450") == "1234[56]X"
+    assert found({"1234[56]X": 0, "123XXX": 0}, "123470") == "123XXX"

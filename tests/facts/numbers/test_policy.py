@@ -1,7 +1,7 @@
 """The order of precedence, the profiles, and what nobody can configure away."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringfence.errors import ConfigError
 from ringfence.facts.numbers import NumberPolicy, NumberReader, Reading, Ruling
@@ -66,19 +66,114 @@ def test_watch_rules_like_office_and_only_logs(reader: NumberReader) -> None:
     assert (watch.only_logs, office.only_logs) == (True, False)
 
 
-def test_the_order_of_precedence(reader: NumberReader) -> None:
+@pytest.mark.parametrize(
+    ("allow", "block", "expected"),
+    [
+        ("", "", ("listed", "bundle")),
+        ("232", "", ("allowed", "allow")),
+        ("", "232", ("listed", "block")),
+        ("232", "232", ("allowed", "allow")),  # a tie is the allow list's
+        ("23276", "232", ("allowed", "allow")),  # one city of a blocked country
+        ("2", "232", ("listed", "block")),  # one country of an allowed zone
+        ("232", "23276", ("listed", "block")),
+        ("232 2327612", "23276", ("allowed", "allow")),  # in turns, to any depth
+        ("232 23276", "2327 2327612", ("listed", "block")),
+        ("23277", "23278", ("listed", "bundle")),  # neither fits
+    ],
+)
+def test_the_longest_entry_of_both_lists_counts(
+    allow: str, block: str, expected: tuple[str, str], reader: NumberReader
+) -> None:
+    policy = NumberPolicy(allow=tuple(allow.split()), block=tuple(block.split()))
+    ruling = policy.rule_on(reader.read_dialled("010-232-76-123456"))
+    assert ruling[:2] == expected
+
+
+def test_what_installers_write(reader: NumberReader) -> None:
+    """The two configurations of the documentation, and what each does."""
+
+    def status(text: str, policy: NumberPolicy) -> str:
+        return policy.rule_on(reader.read_dialled(text)).status
+
+    manila = NumberPolicy(allow=("632",), block=("63",))
+    assert status("010-63-2-81234567", manila) == "allowed"
+    assert status("010-63-32-1234567", manila) == "listed"
+    america = NumberPolicy("home", allow=("1",), block=("1900", "1876"))
+    assert status("010-1-212-555-0123", america) == "allowed"
+    assert status("010-1-900-555-0123", america) == "listed"
+    assert status("010-1-876-555-0123", america) == "listed"
+    assert status("010-44-20-7946-0123", america) == "listed"
+
+
+def test_why_names_the_entry_that_decided(reader: NumberReader) -> None:
     reading = reader.read_dialled("010-232-76-123456")
-    both = NumberPolicy(allow=("23276",), block=("232",))
+    both = NumberPolicy(allow=("2", "23276"), block=("232",))
     assert both.rule_on(reading) == Ruling(
         "allowed", "allow", "numbers.allow has 23276"
     )
-    # Also where the block is longer: allow is a promise to the operator.
-    longer = NumberPolicy(allow=("232",), block=("23276",))
-    assert longer.rule_on(reading).source == "allow"
     blocked = NumberPolicy("watch", block=("2327", "232"))
     assert blocked.rule_on(reading) == Ruling(
-        "listed", "block", "numbers.block has 232"
+        "listed", "block", "numbers.block has 2327"
     )
+
+
+@settings(max_examples=500)
+@given(
+    allow=st.lists(st.from_regex("[2-4]{1,4}", fullmatch=True), max_size=6),
+    block=st.lists(st.from_regex("[2-4]{1,4}", fullmatch=True), max_size=6),
+    number=st.from_regex("[2-4]{6}", fullmatch=True),
+)
+def test_no_entry_is_without_effect(
+    allow: list[str], block: list[str], number: str
+) -> None:
+    """Say it again, slowly: try every start of the number, longest first."""
+    policy = NumberPolicy(allow=tuple(allow), block=tuple(block))
+    reading = Reading("international", number, "GB", "watch", e164=number)
+    expected = "bundle"
+    for length in range(1, len(number) + 1):
+        start = number[:length]
+        expected = "block" if start in block else expected
+        expected = "allow" if start in allow else expected
+    assert policy.rule_on(reading).source == expected
+
+
+ABROAD = [
+    Reading("international", "44201", "GB", tier, e164="44201")
+    for tier in ("block", "watch", "normal")
+]
+SPARE = Reading("unassigned", "44201", None, "block", e164="44201")
+NATIONAL = Reading("domestic", "0442012345", "JP", e164="44201")
+LOCAL = Reading("domestic", "201234", "JP")
+PASS = [
+    Reading("extension", "44201", "JP"),
+    Reading("non-numeric", "alice"),
+    Reading("domestic", "0037442012", "JP"),
+]
+EXEMPT = [Reading("emergency", "119", "JP"), Reading("special", "#7119", "JP")]
+
+
+@pytest.mark.parametrize("profile", ["office", "home", "watch"])
+@pytest.mark.parametrize("lists", ["", "allow", "block", "both"])
+def test_profile_by_kind_by_tier_by_list(profile: str, lists: str) -> None:
+    prefix = ("44",)
+    policy = NumberPolicy(
+        profile,
+        allow=prefix if lists in ("allow", "both") else (),
+        block=prefix if lists in ("block", "both") else (),
+    )
+    said = {"": "", "allow": "allowed", "both": "allowed", "block": "listed"}[lists]
+    by_tier = ("listed", "unlisted", "unlisted")
+    if profile == "home":
+        by_tier = ("listed",) * 3
+    for reading, expected in zip(ABROAD, by_tier, strict=True):
+        assert policy.rule_on(reading).status == (said or expected)
+    assert policy.rule_on(SPARE).status == (said or "listed")
+    assert policy.rule_on(NATIONAL).status == (said or "unlisted")
+    for reading in (*PASS, LOCAL):
+        assert policy.rule_on(reading).status == "unlisted"
+    for reading in EXEMPT:
+        assert policy.rule_on(reading).status == "exempt"
+    assert policy.only_logs == (profile == "watch")
 
 
 def test_a_prefix_matches_from_the_front_only(reader: NumberReader) -> None:
@@ -161,7 +256,7 @@ def test_no_configuration_blocks_an_emergency_number(
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("options", "expected"),
     [
         (
             {"profile": "ofice"},
@@ -182,9 +277,9 @@ def test_no_configuration_blocks_an_emergency_number(
         ),
     ],
 )
-def test_problems_are_told(settings: dict[str, object], expected: str) -> None:
+def test_problems_are_told(options: dict[str, object], expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        NumberPolicy(**settings)  # type: ignore[arg-type]
+        NumberPolicy(**options)  # type: ignore[arg-type]
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(expected)
 

@@ -1,28 +1,33 @@
 """The reader against tables of cases, and against text of any kind."""
 
 import csv
-import re
 import string
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from types import FrameType
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numbercases import Case, cases, read
 from ringfence.errors import ConfigError
 from ringfence.facts.numbers import (
     Destinations,
     Dialplan,
     NumberPolicy,
     NumberReader,
-    Reading,
 )
 from ringfence.facts.numbers.canonical import MAX_DIGITS, MAX_TEXT
 from ringfence.facts.numbers.reader import MAX_URI
-from ringfence.facts.numbers.reading import KINDS
+from ringfence.facts.numbers.reading import KINDS, Reading
 
 HERE = Path(__file__).parent
 SHARED_CASES = HERE.parents[3] / "shared/data/number_cases.csv"
-SCHEME = re.compile(r"(sips?|tel|urn):", re.IGNORECASE)
+JAPAN = cases(HERE / "cases_jp.txt")
+WITH_00 = cases(HERE / "cases_jp_idd00.txt")
+STATUSES = ("exempt", "allowed", "listed", "unlisted")
 
 # Rows of the shared table whose decision is not ours to give, with the reason.
 DEVIATIONS = {
@@ -30,40 +35,32 @@ DEVIATIONS = {
 }
 
 
-def read(reader: NumberReader, text: str) -> Reading:
-    return reader.read_uri(text) if SCHEME.match(text) else reader.read_dialled(text)
-
-
-def table() -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for line in (HERE / "cases_jp.txt").read_text(encoding="utf-8").splitlines():
-        if not line or line.startswith(("# ", "## ")):
-            continue
-        *dialled, kind, number, detail, status, _why = line.split("|")
-        detail = detail.strip()
-        if detail == "=":
-            detail = rows[-1][3]
-        text = re.sub(
-            r"\\u([0-9a-f]{4})",
-            lambda match: chr(int(match[1], 16)),
-            "|".join(dialled).strip(),
-        )
-        rows.append((text, kind.strip(), number.strip(), detail, status.strip()))
-    return rows
-
-
-@pytest.mark.parametrize("row", table(), ids=lambda row: ascii(row[0]))
+@pytest.mark.parametrize("case", JAPAN, ids=lambda case: ascii(case.dialled))
 def test_what_is_dialled_in_japan(
-    row: tuple[str, ...], reader: NumberReader, office: NumberPolicy
+    case: Case, reader: NumberReader, office: NumberPolicy
 ) -> None:
-    text, kind, number, detail, status = row
-    reading = read(reader, text)
-    assert (reading.kind, reading.number, reading.detail) == (kind, number, detail)
-    assert office.rule_on(reading).status == status
+    reading = read(reader, case.dialled)
+    found = (reading.kind, reading.number, reading.detail)
+    assert found == (case.kind, case.number, case.detail)
+    assert office.rule_on(reading).status == case.status
 
 
-def test_the_table_is_long_enough() -> None:
-    assert len(table()) > 250
+@pytest.mark.parametrize("case", WITH_00, ids=lambda case: ascii(case.dialled))
+def test_what_is_dialled_where_00_leads_abroad(
+    case: Case, plan: Dialplan, dests: Destinations, office: NumberPolicy
+) -> None:
+    reading = read(NumberReader(plan, dests, idd=("00",)), case.dialled)
+    found = (reading.kind, reading.number, reading.detail)
+    assert found == (case.kind, case.number, case.detail)
+    assert office.rule_on(reading).status == case.status
+
+
+def test_the_tables_are_long_enough() -> None:
+    assert len(JAPAN) >= 300
+    mine = {case.dialled for case in JAPAN}
+    assert len(mine) == len(JAPAN), "a case stands there twice"
+    collisions = [case for case in WITH_00 if case.dialled in mine]
+    assert len(collisions) >= 10
 
 
 def test_shared_cases(reader: NumberReader, office: NumberPolicy) -> None:
@@ -245,15 +242,36 @@ def test_any_text_gives_a_reading(
         assert (reading.tier is not None) == reading.abroad
         assert reading.detail
         assert len(reading.number) <= MAX_DIGITS + len("urn:")
-        assert office.rule_on(reading).status in (
-            "exempt",
-            "allowed",
-            "listed",
-            "unlisted",
-        )
+        assert office.rule_on(reading).status in STATUSES
 
 
-@settings(max_examples=1000, deadline=None)
+PIECES = [
+    *(b"0", b"9", b"010", b"0033", b"184", b"+", b"*", b"#", b",", b"p", b"00", b"81"),
+    *(b"119", b"110", b"sos", b"%", b"%25", b"%31", b"%EF%BC%91", b"\xef\xbc\x91"),
+    *(b";", b"=", b"phone-context=", b"rn=", b"isub=", b"@", b":", b"?", b"\x00"),
+    *(b"\xff", b"\xe2\x80\x8b", b"\xed\xa0\x80", b"232", b"53", b"a", b"-", b" "),
+]
+
+
+@given(seed=st.integers(0, 2**48))
+@example(seed=0)
+def test_any_bytes_give_a_class(
+    seed: int, reader: NumberReader, office: NumberPolicy
+) -> None:
+    """200 user parts for each seed: a million with RINGFENCE_HYPOTHESIS=deep."""
+    chance = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    for _ in range(200):
+        if chance.random() < 0.3:
+            raw = chance.randbytes(chance.randrange(80))
+        else:
+            raw = b"".join(chance.choices(PIECES, k=chance.randrange(1, 24)))
+        user = raw.decode("utf-8", "replace")
+        reading = reader.read_uri(f"sip:{user}@h")
+        assert reading.kind in KINDS
+        assert office.rule_on(reading).status in STATUSES
+        assert reader.read_dialled(user).kind in KINDS
+
+
 @given(raw=st.binary(max_size=80))
 def test_any_bytes_give_a_reading(raw: bytes, reader: NumberReader) -> None:
     uri = "sip:" + raw.decode("utf-8", "replace") + "@h"
@@ -288,3 +306,49 @@ def test_cost_does_not_grow_with_the_text(reader: NumberReader) -> None:
         _, visited = reader._walker.walk(text)
         places.append(len(visited))
     assert max(places) <= 2 * MAX_DIGITS
+
+
+MAX_CALLS = 6 * MAX_TEXT
+"""Function calls that no reading may cost. Most of them are spent on text, six for a
+character at worst; digits are at most `MAX_DIGITS` and cost less than 2,000."""
+
+
+def calls(read: Callable[[str], Reading], text: str) -> int:
+    """Count the functions that a reading calls, those in C too."""
+    count = 0
+
+    def one(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(one)
+    try:
+        read(text)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("0", "1", "9", "0000", "010", "184", "122", "900", "9011", "810", "0033010"),
+        *("01081", "0081010", "119", "0119", "+", "+81", "1+", "1*", "0#", "1,", "a1"),
+        *("010a", "%31", "%2531", "%", "\uff11", "\u200b1", "1;", ";rn=+1"),
+        "0;phone-context=+1;",
+    ],
+)
+def test_ten_thousand_digits_cost_no_more_than_a_bound(
+    unit: str, reader: NumberReader
+) -> None:
+    at_limit = (unit * MAX_TEXT)[:MAX_TEXT]
+    long = (unit * 10_000)[:10_000]
+    for way in (reader.read_dialled, reader.read_uri):
+        way(at_limit)  # what is made once does not count
+        most = calls(way, at_limit)
+        assert most <= MAX_CALLS
+        assert calls(way, long) <= most + 50
+        assert calls(way, "abc" + long) <= MAX_CALLS
+    if unit.isascii() and unit.isdecimal():
+        digits = calls(reader.read_dialled, (unit * MAX_DIGITS)[:MAX_DIGITS])
+        assert calls(reader.read_dialled, long) <= digits + 50

@@ -7,6 +7,7 @@ the numbers mean. Looking one up costs a few dict probes however many forms ther
 """
 
 from collections.abc import Iterable, Iterator
+from operator import contains
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +17,10 @@ MAX_FORM = 24
 MAX_KEYS = 200
 """Dict keys that one form may spread to; `[2-9][2-9]X` makes 64, and a form that
 needs more is better written as several."""
+
+ENOUGH = 3
+"""Digits that tell forms apart well enough: America has seventy of them, and a key for
+each exchange digit would take 100 KiB."""
 
 _CLASSES = {"X": "0123456789", "Z": "123456789", "N": "23456789"}
 
@@ -28,14 +33,24 @@ class Form(NamedTuple):
     more: int
     """How many further digits may follow."""
 
-    def starts(self) -> Iterator[str]:
-        """Every literal start, up to the first place where any digit may stand."""
+    def starts(self, enough: int = MAX_FORM) -> Iterator[str]:
+        """Every literal start, up to the first place where any digit may stand.
+
+        From `enough` digits on a start ends at the first set, too.
+        """
         starts = [""]
-        for allowed in self.places:
+        for at, allowed in enumerate(self.places):
             if allowed == _CLASSES["X"] or len(starts) * len(allowed) > MAX_KEYS:
+                break
+            if at >= enough and len(allowed) > 1:
                 break
             starts = [start + char for start in starts for char in allowed]
         return iter(starts)
+
+    def fits(self, digits: str) -> bool:
+        """Say whether digits, without more behind them, are of this form."""
+        places = self.places
+        return len(digits) == len(places) and all(map(contains, places, digits))
 
     def common(self, other: "Form") -> str:
         """Give a number that fits both forms, "" when none does."""
@@ -115,7 +130,7 @@ class FormTable(Generic[T]):
         """Give a form its meaning."""
         shortest = len(form.places)
         self.longest = max(self.longest, shortest + form.more)
-        for start in form.starts():
+        for start in form.starts(ENOUGH):
             tail = tuple(
                 (at, ok)
                 for at, ok in enumerate(form.places)

@@ -1,9 +1,20 @@
 """What a reading means for the call: exempt, allowed, listed or unlisted.
 
-Knows the operator's lists, the profile and the order of precedence: built in, local
-allow, local block, the bundle's tiers, default. It must not know how a number was
-written. There is no setting by which an emergency, special, domestic, extension or
-non-numeric reading becomes listed, but for a local block of a domestic prefix.
+Knows the operator's lists, the profile and the order of precedence. The first of these
+that has something to say decides:
+
+1. built in: an emergency or special number passes;
+2. the site's lists, `numbers.allow` and `numbers.block`: of all entries that a number
+   starts with the longest counts, and `allow` where both lists have it. So `block = 63`
+   with `allow = 6327` opens one city, `allow = 1` with `block = 1900` closes one range,
+   and no entry of either list is ever without effect;
+3. the profile `home`: what is abroad is listed;
+4. the bundle: the tier of the destination;
+5. default: unlisted.
+
+It must not know how a number was written. There is no setting by which an emergency,
+special, extension or non-numeric reading becomes listed, and only `numbers.block` makes
+a domestic one so.
 """
 
 from typing import NamedTuple
@@ -28,19 +39,28 @@ class Ruling(NamedTuple):
     """For people: the entry, tier or profile that decided."""
 
 
-class _Prefixes:
-    """A list of E.164 prefixes; looking one up costs a probe for each length."""
+class _SiteLists:
+    """Both lists as one; looking a number up costs a probe for each length."""
 
-    def __init__(self, prefixes: tuple[str, ...]) -> None:
-        self._prefixes = frozenset(prefixes)
-        self._lengths = tuple(sorted({len(prefix) for prefix in prefixes}))
+    def __init__(self, allow: tuple[str, ...], block: tuple[str, ...]) -> None:
+        rulings = {
+            prefix: Ruling("listed", "block", f"numbers.block has {prefix}")
+            for prefix in block
+        }
+        rulings |= {
+            prefix: Ruling("allowed", "allow", f"numbers.allow has {prefix}")
+            for prefix in allow
+        }
+        self._rulings = rulings
+        self._lengths = tuple(sorted({*map(len, rulings)}, reverse=True))
 
-    def find(self, number: str) -> str:
-        """Give the shortest prefix in the list that `number` starts with, or ""."""
+    def find(self, number: str) -> Ruling | None:
+        """Give what the longest entry that `number` starts with says, or None."""
         for length in self._lengths:
-            if number[:length] in self._prefixes:
-                return number[:length]
-        return ""
+            ruling = self._rulings.get(number[:length])
+            if ruling is not None:
+                return ruling
+        return None
 
 
 class NumberPolicy:
@@ -73,8 +93,7 @@ class NumberPolicy:
         self.profile = profile
         self.only_logs = profile == "watch"
         """Judge and log: what is listed is not stopped."""
-        self._allow = _Prefixes(allow)
-        self._block = _Prefixes(block)
+        self._lists = _SiteLists(allow, block)
 
     def rule_on(self, reading: Reading) -> Ruling:
         """Rule on a reading and on those that weigh as much."""
@@ -94,22 +113,13 @@ class NumberPolicy:
         return ruling
 
     def _rule_on_home(self, reading: Reading) -> Ruling:
-        if reading.e164:
-            prefix = self._allow.find(reading.e164)
-            if prefix:
-                return Ruling("allowed", "allow", f"numbers.allow has {prefix}")
-            prefix = self._block.find(reading.e164)
-            if prefix:
-                return Ruling("listed", "block", f"numbers.block has {prefix}")
-        return Ruling("unlisted", "default", f"{reading.kind} number")
+        ruling = self._lists.find(reading.e164) if reading.e164 else None
+        return ruling or Ruling("unlisted", "default", f"{reading.kind} number")
 
     def _rule_on_abroad(self, reading: Reading) -> Ruling:
-        prefix = self._allow.find(reading.e164)
-        if prefix:
-            return Ruling("allowed", "allow", f"numbers.allow has {prefix}")
-        prefix = self._block.find(reading.e164)
-        if prefix:
-            return Ruling("listed", "block", f"numbers.block has {prefix}")
+        ruling = self._lists.find(reading.e164)
+        if ruling is not None:
+            return ruling
         where = reading.country or "no country"
         if reading.kind == UNASSIGNED:
             where = "a country code that nobody has"

@@ -17,10 +17,12 @@ from ringfence.facts.numbers.canonical import (
 from ringfence.facts.numbers.destinations import Destinations
 from ringfence.facts.numbers.dialplan import Dialplan
 from ringfence.facts.numbers.emergency import ANYWHERE, is_sos_service
+from ringfence.facts.numbers.guess import MIN_GUESS
 from ringfence.facts.numbers.reading import (
     EMERGENCY,
     EXTENSION,
     NON_NUMERIC,
+    SPECIAL,
     UNASSIGNED,
     Reading,
 )
@@ -79,8 +81,9 @@ class NumberReader:
         ]
         if problems:
             raise ConfigError(problems)
+        self.plan = plan
+        self.outside_line = outside_line
         self._builtin = plan.builtin
-        self._country = plan.country
         self._walker = Walker(plan, dests, outside_line, idd, area_code)
 
     def read_uri(self, uri_text: str) -> Reading:
@@ -132,6 +135,8 @@ class NumberReader:
         """Read canonical digits: global, with feature codes, or plain."""
         if digits.startswith("+"):
             number = digits[1:]
+            if "*" in number or "#" in number:
+                return self._coded_global(number).behind("+")
             # "+119" comes from phones that put a plus before everything.
             short = self._builtin.find(number) or number in ANYWHERE
             mode = START if short or number.startswith("0") else GLOBAL
@@ -144,6 +149,18 @@ class NumberReader:
         if "*" in digits or "#" in digits:
             return self._coded(digits)
         return self._walker.read(digits)
+
+    def _coded_global(self, number: str) -> Ranked:
+        """Read what has a plus in front and stars within.
+
+        All digits, or those to the first star, if behind it stand but tones.
+        """
+        walker = self._walker
+        whole = walker.read(number.replace("#", "").replace("*", ""), GLOBAL)
+        head = number.replace("#", "*").partition("*")[0]
+        if whole.listed or len(head) < MIN_SEGMENT:
+            return whole
+        return walker.read(head, GLOBAL)
 
     def _coded(self, digits: str) -> Ranked:
         """Read past star and hash codes: `*67#…`, `*67…`, `9#…`, `##…`.
@@ -178,11 +195,19 @@ class NumberReader:
         return self._sterner(digits.replace("#", "").replace("*", ""), START, best)
 
     def _as_scattered(self, dialled: Dialled, best: Ranked) -> Ranked:
-        """Where letters, pauses or a late plus hide a listed number, take that one."""
-        if best.rank <= HOME:
+        """Where letters, pauses or a late plus hide a listed number, take that one.
+
+        A plus says that a whole number abroad follows, whatever the digits before it
+        make of it (`0+298…`, `*12#+36…`). Letters and pauses say less: they do not turn
+        a call at home or for help into another one, but 184 and a pause is no call.
+        """
+        if best.rank == BUILT_IN and best.reading.kind == EMERGENCY:
             return best
-        if dialled.inner_global:
-            best = self._sterner(dialled.inner_global, GLOBAL, best)
+        inner = dialled.inner_global
+        if len(inner) >= MIN_GUESS:
+            best = self._sterner(inner, GLOBAL, best)
+        if best.rank <= HOME and best.reading.kind != SPECIAL:
+            return best
         if dialled.scattered:
             number = dialled.scattered.removeprefix("+")
             mode = START if number is dialled.scattered else GLOBAL

@@ -11,14 +11,19 @@ plan permits, until something is left that has a meaning. Then, best first:
 2. a valid domestic number: an honest call at home is never stopped;
 3. a number abroad that this trunk understands (`+`, its own international prefixes,
    behind carrier selection too); of several, a listed one;
-4. a domestic reading that yields to 3: a service number with a carrier's code, or a
-   national number dialled as from abroad (00-81-…);
+4. a domestic reading that yields to 3: a service number with a carrier's code (a guess
+   like those of 7 where the trunk takes no carrier's codes), or a national number dialled
+   as from abroad (00-81-…);
 5. a number, domestic or abroad, behind a carrier code with digits that no table has;
 6. a country code that nobody has: it leads nowhere, so anything above is meant rather
    (001-010-44… is KDDI to Britain, not 0, 010 and country 104);
 7. guesses, taken when nothing above fits: foreign international prefixes, E.164 without
    a plus, an international prefix behind junk digits, a national number behind a
-   carrier code that no table has; of several, a listed one.
+   carrier code that no table has; of several, a listed one. Digits that belong to a
+   foreign prefix are no junk: 10-10-222-011-972… is Israel by an American carrier, and
+   neither 010 nor 222 is in it.
+
+Of several listed numbers, one that can exist is told rather than one that is too long.
 
 A number abroad that the trunk understands is where the call goes, so guesses do not
 count against it (010-82-10-1023-2761 is a phone in Korea, whatever its digits spell).
@@ -26,21 +31,21 @@ count against it (010-82-10-1023-2761 is a phone in Korea, whatever its digits s
 
 from typing import NamedTuple
 
-from ringfence.facts.numbers.destinations import Destination, Destinations
+from ringfence.facts.numbers.destinations import Destinations
 from ringfence.facts.numbers.dialplan import Dialplan, Number
 from ringfence.facts.numbers.forms import probes
+from ringfence.facts.numbers.guess import MIN_GUESS, Guesser
+from ringfence.facts.numbers.home import HomeNumbers, abroad_reading
 from ringfence.facts.numbers.reading import (
     DOMESTIC,
     EXTENSION,
-    INTERNATIONAL,
     SPECIAL,
     UNASSIGNED,
     Reading,
 )
 
-MIN_GUESS = 8
-"""Digits behind a guessed prefix. The shortest listed numbers (Solomon Islands, 677
-and five) have 8; shorter tails turn up by chance in account and device numbers."""
+MAX_E164 = 15
+"""Digits of the longest number (E.164 section 6); switches drop what is behind."""
 
 # How readings rank against each other, best first; see the module's docstring.
 BUILT_IN, HOME, ABROAD, YIELDING, LIKELY, NOWHERE, GUESS, UNREAD = range(8)
@@ -61,6 +66,11 @@ class Ranked(NamedTuple):
     def listed(self) -> bool:
         """Say whether the destination list would stop the call."""
         return self.reading.tier == "block"
+
+    @property
+    def overlong(self) -> bool:
+        """Say whether no country has numbers of so many digits."""
+        return len(self.reading.e164) > MAX_E164
 
     def behind(self, step: str) -> "Ranked":
         """Give the same with one more step in front."""
@@ -87,15 +97,24 @@ class Walker:
         self.plan = plan
         self._destinations = destinations
         self._outside = outside_line
-        self._area_code = area_code
+        # "3" for "03" is understood, as are the long area codes without their trunk.
+        whole = not area_code or area_code.startswith(plan.trunk)
+        self._area_code = area_code if whole else plan.trunk + area_code
         self._idd = tuple(dict.fromkeys((*idd, *plan.idd)))
-        self._foreign = tuple(c for c in plan.foreign_idd if c not in self._idd)
-        self._junk = tuple(dict.fromkeys((*self._idd, *plan.junk_idd)))
+        self._home = HomeNumbers(plan, destinations)
+        self._guesser = Guesser(plan, self._home, destinations, self._idd)
         # Where the trunk takes 00 for abroad it does not take 00XY for a carrier.
-        self._carrier_rank = YIELDING if "00" in self._idd else HOME
-        self._shared = destinations.shares(plan.code)
-        # Most places of a walk need none of the lookups that these two rule out.
-        self._prefixed = plan.prefix_lengths.keys() | plan.unlisted_lengths.keys()
+        by_00 = "00" in idd and "00" not in plan.idd
+        self._carrier_rank = YIELDING if by_00 else HOME
+        self._yielding_rank = YIELDING
+        if plan.refuses_carriers:  # such a number reaches nobody: it excuses nothing
+            self._carrier_rank = self._yielding_rank = GUESS
+        # Most places of a walk need none of the lookups that these rule out.
+        self._prefixed = plan.prefix_lengths.keys() | plan.code_lengths.keys()
+        numbers_start = (plan.trunk or "0", *(code[0] for code in self._idd))
+        self._behind_carrier = tuple(dict.fromkeys(numbers_start))
+        if plan.trunk_dropped:
+            self._behind_carrier = ("",)
         self._short = max(
             plan.builtin.longest, plan.local.longest, plan.special.longest
         )
@@ -103,12 +122,13 @@ class Walker:
     def quick(self, digits: str) -> Reading | None:
         """Give the reading of a national number that nothing can outweigh, or None."""
         plan = self.plan
-        if self._shared or digits[-2:] in plan.builtin.ends:
+        if digits[-2:] in plan.builtin.ends:
             return None
         number = plan.domestic.find(digits)
         if number is None or number.yields:
             return None
-        return self._home(digits, number, ())
+        reading = self._home.reading(digits, number, ())
+        return None if reading.abroad else reading
 
     def read(self, digits: str, mode: int = START) -> Ranked:
         """Walk, and choose."""
@@ -125,7 +145,9 @@ class Walker:
         if rank >= YIELDING and len(digits) >= MIN_GUESS:
             found += [
                 Ranked(GUESS if guess.abroad else YIELDING, guess)
-                for guess in self._guesses(places, digits)
+                for guess in self._guesser.guesses(
+                    [(rest, steps) for rest, _, steps in places], digits
+                )
             ]
             rank = min((one.rank for one in found), default=UNREAD)
         peers = [one for one in found if one.rank == rank]
@@ -136,7 +158,8 @@ class Walker:
             best = None
         others = [one.reading for one in found if one.reading.abroad]
         if best is None:
-            best = next((one for one in peers if one.listed), peers[0])
+            # Listed before others, and a number that can exist before one that cannot.
+            best = min(peers, key=lambda one: (not one.listed, one.overlong))
             others = [one.reading for one in peers]
         others = [other for other in others if other is not best.reading]
         if others:
@@ -188,7 +211,7 @@ class Walker:
             number = plan.domestic.find(rest)
             if number is not None and not (number.yields and mode >= CARRIER):
                 found.append(self._national(place, number))
-            for idd in self._idd:
+            for idd in self._idd if rest.startswith(self._idd) else ():
                 if rest.startswith(idd):
                     after = GLOBAL_LIKELY if mode >= ADDED else GLOBAL
                     todo.append((rest[len(idd) :], after, (*steps, f"idd {idd}")))
@@ -201,43 +224,65 @@ class Walker:
         for length in probes(plan.prefix_lengths, rest):
             prefix = plan.prefixes.get(rest[:length])
             if prefix and rest.startswith(prefix.before, length):
-                mode = CARRIER if prefix.carrier else DIALLED
-                todo.append((rest[length:], mode, (*steps, prefix.step)))
-        for length in probes(plan.unlisted_lengths, rest):
-            code = plan.unlisted.get(rest[:length], 0)
-            for end in range(code, code + plan.added + 1) if code else ():
-                if rest.startswith("0", end) and rest[:end] not in plan.prefixes:
-                    step = f"carrier {rest[:end]}"
-                    mode = ADDED if rest[:code] in plan.prefixes else UNKNOWN_CARRIER
-                    todo.append((rest[end:], mode, (*steps, step)))
+                step = (*steps, prefix.step)
+                if prefix.carrier:
+                    self._behind(rest[length:], CARRIER, step, todo)
+                else:
+                    mode = GLOBAL if prefix.abroad else DIALLED
+                    todo.append((prefix.adds + rest[length:], mode, step))
+        for length in probes(plan.code_lengths, rest):
+            for form, known in plan.code_forms.get(rest[:length], ()):
+                code = len(form.places)
+                if not form.fits(rest[:code]):
+                    continue
+                known = known or rest[:code] in plan.prefixes
+                for end in range(code, code + plan.added + 1):
+                    if rest[:end] in plan.prefixes:
+                        continue
+                    if not rest.startswith(self._behind_carrier, end):
+                        continue
+                    mode = UNKNOWN_CARRIER
+                    if known:
+                        mode = CARRIER if end == code else ADDED
+                    step = (*steps, f"carrier {rest[:end]}")
+                    self._behind(rest[end:], mode, step, todo)
+
+    def _behind(
+        self, rest: str, mode: int, steps: tuple[str, ...], todo: list[Place]
+    ) -> None:
+        """Go on behind a carrier code, as the network would."""
+        plan = self.plan
+        todo.append((rest, mode, steps))
+        if plan.trunk_dropped and not rest.startswith(plan.trunk):
+            todo.append((plan.trunk + rest, mode, steps))
 
     def _national(self, place: Place, number: Number) -> Ranked:
         """Rank a whole national number."""
         rest, mode, steps = place
-        reading = self._home(rest, number, steps)
+        reading = self._home.reading(rest, number, steps)
         if reading.abroad:  # another country under the same code
             return Ranked(ABROAD, reading)
         if mode >= ADDED:
             return Ranked(LIKELY if mode == ADDED else GUESS, reading)
         if number.yields:
-            return Ranked(YIELDING, reading)
+            return Ranked(self._yielding_rank, reading)
         return Ranked(self._carrier_rank if mode == CARRIER else HOME, reading)
 
     def _walk_local(self, place: Place, found: list[Ranked]) -> None:
         """See whether what is left is a number without area code, or a special one."""
         plan = self.plan
         rest, _, steps = place
+        special = plan.special.find(rest)
+        if special is not None:
+            detail = special.detail
+            reading = Reading(SPECIAL, rest, plan.country, None, steps, detail)
+            found.append(Ranked(HOME, reading))
         local = plan.local.find(rest)
         if local is not None and not self._area_code:
             reading = Reading(DOMESTIC, rest, plan.country, None, steps, local.detail)
             found.append(Ranked(HOME, reading))
         elif local is not None and plan.domestic.find(self._area_code + rest):
-            reading = self._home(self._area_code + rest, local, steps)
-            found.append(Ranked(HOME, reading))
-        special = plan.special.find(rest)
-        if special is not None:
-            detail = special.detail
-            reading = Reading(SPECIAL, rest, plan.country, None, steps, detail)
+            reading = self._home.reading(self._area_code + rest, local, steps)
             found.append(Ranked(HOME, reading))
 
     def _walk_global(
@@ -249,12 +294,16 @@ class Walker:
             rest = rest.lstrip("0")
             steps = (*steps, "extra zeros")
         row = self._destinations.find(rest)
-        if rest.startswith(self.plan.code) and (
-            not self._shared or row is None or row.country == self.plan.country
-        ):
+        plan = self.plan
+        home = rest.startswith(plan.code)
+        abroad = not home or self._home.elsewhere(row, rest)
+        if abroad and home and plan.builtin.find(rest[len(plan.code) :]):
+            abroad = False  # +1-911 in Canada, where other +1-9… are in America
+        # +1-1-212-…: the country code is the trunk prefix too, and nobody's area code.
+        if not abroad or (home and row and row.kind == UNASSIGNED):
             self._walk_home_code((rest, mode, steps), found, todo)
-        elif row is not None or len(rest) >= 3:
-            reading = _abroad(rest, row, steps, "international")
+        if abroad and (row is not None or len(rest) >= 3):
+            reading = abroad_reading(rest, row, steps, "international")
             rank = LIKELY if mode == GLOBAL_LIKELY else ABROAD
             if reading.kind == UNASSIGNED:
                 rank = NOWHERE
@@ -279,80 +328,10 @@ class Walker:
             # +81-010-…, +81-03-…: what follows is dialled, not global.
             todo.append((after, DIALLED if mode >= GLOBAL else CARRIER, steps))
         else:
-            number = plan.domestic.find(plan.trunk + after)
+            national, number = self._home.behind_code(after)
             rank = UNREAD if number is None else HOME
             number = number or Number("domestic_unknown")
-            found.append(Ranked(rank, self._home(plan.trunk + after, number, steps)))
-
-    def _guesses(self, places: tuple[Place, ...], digits: str) -> list[Reading]:
-        """Read as a trunk or PBX set up for another country, or by a thief, might."""
-        found: list[Reading | None] = []
-        bare_numbers: list[Reading | None] = []
-        for rest, mode, steps in places:
-            detail = "international_foreign_idd"
-            for idd in self._foreign:
-                if rest.startswith(idd):
-                    step = (*steps, f"foreign idd {idd}")
-                    found.append(self._guess(rest[len(idd) :], step, detail))
-            if rest.startswith("000"):
-                bare = rest.lstrip("0")
-                zeros = rest[: len(rest) - len(bare)]
-                step = (*steps, f"foreign idd {zeros}")
-                found.append(self._guess(bare, step, detail))
-            # 9-23-1234-5678 is an outside line and a local number, not +92.
-            by_line = mode == DIALLED and steps[0].startswith("outside")
-            if not by_line and len(rest) >= self.plan.bare:
-                guess = self._guess(rest, steps, "international_bare")
-                bare_numbers.append(guess)
-        found += bare_numbers
-        for idd in self._junk:
-            at = digits.find(idd, 1)
-            while at > 0:
-                step = (f"junk {digits[:at]}", f"idd {idd}")
-                bare = digits[at + len(idd) :]
-                guess = self._guess(bare, step, "international_junk_prefix")
-                if guess and guess.abroad:
-                    found.append(guess)
-                at = digits.find(idd, at + 1)
-        return [reading for reading in found if reading is not None]
-
-    def _guess(
-        self, digits: str, steps: tuple[str, ...], detail: str
-    ) -> Reading | None:
-        """Read digits as E.164 if a country has them.
-
-        A guess at a code that nobody has is no reading: account and device numbers
-        look like that.
-        """
-        if len(digits) < MIN_GUESS or digits.startswith("0"):
-            return None
-        plan = self.plan
-        row = self._destinations.find(digits)
-        if digits.startswith(plan.code) and (
-            not self._shared or row is None or row.country == plan.country
-        ):
-            national = plan.trunk + digits[len(plan.code) :]
-            number = plan.domestic.find(national)
-            steps = (*steps, f"home {plan.code}")
-            if number is None or number.yields:
-                return None
-            return self._home(national, number, steps)
-        if row is None or row.kind == UNASSIGNED:
-            return None
-        return _abroad(digits, row, steps, detail)
-
-    def _home(self, number: str, what: Number, steps: tuple[str, ...]) -> Reading:
-        """Make a domestic reading, unless the number is another country's."""
-        plan = self.plan
-        detail = what.detail
-        e164 = ""
-        if detail != "domestic_unknown" and not what.yields:
-            e164 = plan.code + number.removeprefix(plan.trunk)
-        if self._shared and e164:
-            row = self._destinations.find(e164)
-            if row is not None and row.country != plan.country:
-                return _abroad(e164, row, steps, "international")
-        return Reading(DOMESTIC, number, plan.country, None, steps, detail, (), e164)
+            found.append(Ranked(rank, self._home.reading(national, number, steps)))
 
     def _unread(self, digits: str) -> Reading:
         """Make a reading of digits that have no meaning here."""
@@ -362,15 +341,3 @@ class Walker:
         if plan.trunk and digits.startswith(plan.trunk):
             return Reading(DOMESTIC, digits, plan.country, detail="domestic_unknown")
         return Reading(EXTENSION, digits, detail="private_number")
-
-
-def _abroad(
-    number: str, row: Destination | None, steps: tuple[str, ...], detail: str
-) -> Reading:
-    """Make a reading of an E.164 number; without a row nobody has its code."""
-    if row is None or row.kind == UNASSIGNED:
-        spare = "international_spare"
-        return Reading(UNASSIGNED, number, None, "block", steps, spare, (), number)
-    return Reading(
-        INTERNATIONAL, number, row.country, row.tier, steps, detail, (), number
-    )
