@@ -112,10 +112,10 @@ def test_signatures_are_compared_by_name() -> None:
         'rule blocked-destination: match.any["one"].user_agent: "x" → "z"',
         'rule blocked-destination: match.any["two"]: now '
         '{"name": "two", "user_agent": "y"}',
-        "rule blocked-destination: its revision is still 1",
+        "rule blocked-destination: its revision is still 2",
     ]
     assert words(rule(two, one), rule(one, two)) == [
-        "rule blocked-destination: its revision is still 1"
+        "rule blocked-destination: its revision is still 2"
     ]
 
 
