@@ -12,7 +12,7 @@ RULES = Path(__file__).resolve().parent
 def page(folder: Path = RULES) -> str:
     """Write the page; raises `BundleError` when a rule is not sound."""
     rules = load_rules(folder)
-    return catalogue(read_toml(folder / f"{rule.id}.toml") for rule in rules.rules)
+    return catalogue(read_toml(folder, f"{rule.id}.toml") for rule in rules.rules)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from builders import (
     sip,
     udp,
 )
+from bundles import CREATED, EXPIRES, KEY, STRANGER, key_folder
 from ringfence import __version__
+from ringfence.bundle import build
 from ringfence.cli import COMMANDS, main
 from ringfence.packet import LINKTYPE_RAW
 from wire.captures import pcap_header, pcap_record
@@ -144,6 +146,68 @@ def test_ruleset(run: Run, config: Path) -> None:
     assert (code, err) == (0, "")
     assert "queue flags bypass to 77" in out
     assert "0x0000000f" in out
+
+
+# Bundles -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The default rules as a bundle that is signed by the tests' key."""
+    head = build.Head("stable", 1, 1, CREATED, EXPIRES, "0.0.1")
+    path = tmp_path / "rules.tar"
+    path.write_bytes(build.sign(build.build(build.collect(RULES), head), KEY))
+    return path
+
+
+OFFLINE = [["check"], ["explain", LISTED], ["ruleset"]]
+
+
+@pytest.mark.parametrize("command", OFFLINE, ids=lambda command: str(command[0]))
+def test_a_signed_bundle_does_what_its_folder_does(
+    run: Run, config: Path, archive: Path, tmp_path: Path, command: list[str]
+) -> None:
+    keys = key_folder(tmp_path / "keys")
+    said = run(*command, "--config", config, "--bundle", RULES)
+    assert said[0] == 0
+    signed = ("--config", config, "--bundle", archive)
+    assert run(*command, *signed, "--keys", keys) == said
+    with config.open("a", encoding="utf-8") as text:
+        text.write(f'[bundle]\nkeys = "{keys}"\n')
+    assert run(*command, *signed) == said
+
+
+@pytest.mark.parametrize("command", OFFLINE, ids=lambda command: str(command[0]))
+def test_a_bundle_that_nobody_trusted_has_signed(
+    run: Run, config: Path, archive: Path, tmp_path: Path, command: list[str]
+) -> None:
+    keys = key_folder(tmp_path / "keys", (1, STRANGER))
+    options = ("--config", config, "--bundle", archive, "--keys", keys)
+    result = run(*command, *options)
+    assert result[0] == 4
+    (complaint,) = complaints(result)
+    assert complaint.startswith(f"{archive}: MANIFEST.sig: key ")
+    code, out, err = run(*command, *options, "--unsigned")
+    assert code == 0
+    assert out == run(*command, "--config", config, "--bundle", RULES)[1]
+    warning = f"warning: {archive}: nobody has checked who made this bundle"
+    assert err == f"ringfence: {warning}\n"
+
+
+def test_replay_with_a_bundle(
+    run: Run, config: Path, archive: Path, capture: Path, tmp_path: Path
+) -> None:
+    keys = key_folder(tmp_path / "keys")
+    options = ("--config", config, "--bundle", archive, "--keys", keys)
+    code, out, err = run("replay", capture, *options)
+    assert (code, err) == (0, "")
+    assert "accepted 1, dropped 1, rejected 1" in out
+
+
+def test_the_agent_takes_nothing_that_is_not_signed(run: Run) -> None:
+    code, _, err = run("run", "--unsigned")
+    assert code == 2
+    assert "unrecognized arguments: --unsigned" in err
 
 
 # Bad input ------------------------------------------------------------------------

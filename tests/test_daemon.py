@@ -23,12 +23,13 @@ from builders import (
     tcp,
     udp,
 )
+from bundles import KEY, STRANGER, bundle, key_folder
 from ringfence import daemon as running
 from ringfence import intake, report
 from ringfence.daemon import Daemon, require_privilege
 from ringfence.decode import Decoder
 from ringfence.decode.stream import Streams
-from ringfence.errors import ConfigError, KernelError
+from ringfence.errors import BundleError, ConfigError, KernelError
 from ringfence.eventlog import EventLog
 from ringfence.facts import Facts, World
 from ringfence.netfilter.marks import Code
@@ -517,6 +518,22 @@ def test_privilege(tmp_path: Path, capabilities: str, enough: bool) -> None:
     assert refused.value.exit_code == 3
 
 
+def test_the_agent_runs_on_a_bundle_that_is_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "require_privilege", lambda: None)
+    keys = key_folder(tmp_path / "keys", (1, KEY))
+    config = tmp_path / "ringfence.toml"
+    config.write_text(f'[bundle]\nkeys = "{keys}"\n', encoding="utf-8")
+    archive = tmp_path / "rules.tar"
+    archive.write_bytes(bundle(min_agent="0.0.1"))
+    rules = Daemon(config, archive).engine.settings.rules.rules
+    assert {rule.id for rule in rules} == {"blocked-destination", "password-guessing"}
+    archive.write_bytes(bundle(min_agent="0.0.1", key=STRANGER))
+    with pytest.raises(BundleError, match=r"\[signature\.key\]"):
+        Daemon(config, archive)
+
+
 def loaded(module: str) -> set[str]:
     """Import one module in a new interpreter; name everything that came with it."""
     program = f"import sys, {module}; print(*sys.modules)"
@@ -534,6 +551,8 @@ def test_what_the_agent_does_not_pay_for() -> None:
         "logging",
         "ssl",
         "hashlib",
+        "nacl",
+        "ringfence.bundle.checker",
         "urllib.request",
     }
     assert loaded("ringfence.daemon") & heavy == set()

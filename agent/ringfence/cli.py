@@ -18,6 +18,8 @@ from ringfence import __version__
 from ringfence.errors import ConfigError, RingfenceError
 
 if TYPE_CHECKING:
+    from ringfence.bundle.source import Source
+    from ringfence.config import Config
     from ringfence.engine import Settings
     from ringfence.report import Record
 
@@ -47,9 +49,40 @@ def _common(parser: Parser) -> None:
     parser.add_argument(
         "--bundle",
         type=Path,
-        metavar="DIR",
-        help="folder of rules to use in place of the embedded ones",
+        metavar="FILE",
+        help="signed bundle, or folder of rules, to use in place of the embedded ones",
     )
+
+
+def _offline(parser: Parser) -> None:
+    """Add the options of commands that protect nothing, and so may try anything."""
+    _common(parser)
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        metavar="DIR",
+        help="trusted keys, in place of the configured bundle.keys",
+    )
+    parser.add_argument(
+        "--unsigned",
+        action="store_true",
+        help="take a bundle that nobody trusted has signed",
+    )
+
+
+def _configured(args: argparse.Namespace) -> "tuple[Config, Source | Path | None]":
+    """Return the configuration of an offline command, and the rules it asks for."""
+    from ringfence.config import read_config
+
+    config = read_config(args.config)
+    if args.keys is not None:
+        config = config._replace(bundle_keys=str(args.keys.absolute()))
+    if not args.unsigned or args.bundle is None or not args.bundle.is_file():
+        return config, args.bundle
+    from ringfence.bundle.opening import open_unverified
+
+    _complain(f"warning: {args.bundle}: nobody has checked who made this bundle")
+    return config, open_unverified(args.bundle)
 
 
 def _run_options(parser: Parser) -> None:
@@ -69,7 +102,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _replay_options(parser: Parser) -> None:
-    _common(parser)
+    _offline(parser)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument(
         "--inside",
@@ -85,10 +118,10 @@ def _replay_options(parser: Parser) -> None:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, read_config
+    from ringfence.config import assemble
     from ringfence.replay import replay
 
-    settings = assemble(read_config(args.config), args.bundle, tuple(args.inside))
+    settings = assemble(*_configured(args), tuple(args.inside))
     errors = replay(
         args.files,
         settings,
@@ -102,7 +135,7 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _explain_options(parser: Parser) -> None:
-    _common(parser)
+    _offline(parser)
     parser.add_argument(
         "what",
         nargs="*",
@@ -119,31 +152,34 @@ def _explain_options(parser: Parser) -> None:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, read_config
+    from ringfence.config import assemble, rules_source
     from ringfence.explain import Explainer
 
-    config = read_config(args.config)
-    settings = assemble(config, args.bundle)
+    config, rules = _configured(args)
+    source = rules_source(config, rules)
+    settings = assemble(config, source)
     explainer = Explainer(settings)
     as_json = json.JSONEncoder(ensure_ascii=False).encode
     write: Callable[[Record], str] = as_json
     if not args.json:
-        write = _wording(args, config.numbers_dialplan, settings)
+        write = _wording(args, config.numbers_dialplan, settings, source)
     for what in _words(args.what):
         sys.stdout.write(write(explainer.explain(what)) + "\n")
     return 0
 
 
 def _wording(
-    args: argparse.Namespace, dialplan: str, settings: "Settings"
+    args: argparse.Namespace,
+    dialplan: str,
+    settings: "Settings",
+    source: "Source",
 ) -> Callable[["Record"], str]:
     """Return what writes records for people; scripts have no use for it."""
     from ringfence.bundle.notes import load_notes
-    from ringfence.bundle.tables import find_rules_dir
     from ringfence.wording import language
     from ringfence.wording.explanation import Explanation
 
-    notes = load_notes(args.bundle or find_rules_dir(), dialplan)
+    notes = load_notes(source, dialplan)
     return Explanation(settings, notes, args.lang or language(os.environ)).text
 
 
@@ -156,9 +192,9 @@ def _words(given: list[str]) -> Iterable[str]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, read_config
+    from ringfence.config import assemble
 
-    settings = assemble(read_config(args.config), args.bundle)
+    settings = assemble(*_configured(args))
     sys.stdout.write(
         f"configuration is fine: {len(settings.rules)} rules, home "
         f"{', '.join(sorted(settings.world.home))}\n"
@@ -167,13 +203,13 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _ruleset(args: argparse.Namespace) -> int:
-    from ringfence.config import assemble, kernel_plan, read_config
+    from ringfence.config import assemble, kernel_plan
     from ringfence.netfilter.nft import render
     from ringfence.netfilter.notices import default_route_interfaces
 
-    config = read_config(args.config)
+    config, rules = _configured(args)
     wan = config.network_wan or tuple(default_route_interfaces())
-    plan = kernel_plan(config, assemble(config, args.bundle), wan)
+    plan = kernel_plan(config, assemble(config, rules), wan)
     sys.stdout.write(render(plan, native_queue=True))
     return 0
 
@@ -233,6 +269,18 @@ def _unban(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bundle_options(parser: Parser) -> None:
+    from ringfence import publishing
+
+    publishing.options(parser)
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    from ringfence import publishing
+
+    return publishing.run(args)
+
+
 COMMANDS = {
     "run": Command("protect this machine until SIGTERM", _run_options, _run),
     "replay": Command(
@@ -241,15 +289,20 @@ COMMANDS = {
     "explain": Command(
         "say what becomes of a number or an address", _explain_options, _explain
     ),
-    "check": Command("check a configuration, all errors at once", _common, _check),
+    "check": Command("check a configuration, all errors at once", _offline, _check),
     "ruleset": Command(
-        "print the nft ruleset that run would install", _common, _ruleset
+        "print the nft ruleset that run would install", _offline, _ruleset
     ),
     "status": Command(
         "show what kernel and agent count, and who is banned", _status_options, _status
     ),
     "ban": Command("ban an address, its /64 for IPv6", _ban_options, _ban),
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),
+    "bundle": Command(
+        "build, sign, verify, show and merge bundles of rules",
+        _bundle_options,
+        _bundle,
+    ),
 }
 
 
@@ -259,10 +312,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--version", action="version", version=f"ringfence {__version__}"
     )
+    argv = sys.argv[1:] if argv is None else argv
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         sub = subcommands.add_parser(name, help=command.what, description=command.what)
-        command.options(sub)
+        if name in argv:  # the others' options cost time, and may cost imports
+            command.options(sub)
         sub.set_defaults(run=command.run)
     args = parser.parse_args(argv)
     _take_any_bytes()

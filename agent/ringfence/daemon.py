@@ -101,6 +101,7 @@ class Daemon:
     ) -> None:
         """Read and check everything; nothing is in the kernel yet.
 
+        `rules_dir` is a folder of rules or a signed bundle; None: the embedded rules.
         `keep_bans` leaves the bans in force when the agent stops.
         """
         self._config_path = config_path

@@ -22,7 +22,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lab.namespaces import PREFIX
 from ringfence.bundle import tables
 
-from bench import flood, imports, live, million, offline, readings, startup, traffic
+from bench import (
+    bundle,
+    flood,
+    imports,
+    live,
+    million,
+    offline,
+    readings,
+    startup,
+    traffic,
+)
 from bench.figures import Part, Skipped
 
 
@@ -57,7 +67,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument(
         "--only",
-        choices=("live", "replay", "start", "flood", "million", "numbers"),
+        choices=(
+            *("live", "replay", "start", "flood", "million", "bundle", "numbers"),
+        ),
         action="append",
         default=[],
         help="million takes minutes, and only runs when asked for",
@@ -93,6 +105,7 @@ def main() -> int:
                 folder, places, args.messages, args.replays
             ),
             "start": lambda: startup.measure(folder, places, args.starts),
+            "bundle": lambda: bundle.measure(folder, args.starts),
             "flood": lambda: flood.measure(folder, args.flood_seconds),
             "numbers": lambda: readings.measure(folder, args.replays),
             "imports": lambda: imports.measure(folder),

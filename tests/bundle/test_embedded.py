@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from builders import RULES
 from ringfence.bundle.embedded import (
+    MOST_NESTED,
     dialplan_names,
     load_destinations,
     load_dialplan,
@@ -100,7 +101,30 @@ def test_damaged_tables_are_named(folder: Path) -> None:
 
 
 def test_reading(tmp_path: Path) -> None:
-    path = tmp_path / "a.toml"
-    path.write_text('text = "é"\n', encoding="utf-8")
-    assert read_text(path) == 'text = "é"\n'
-    assert read_toml(path) == {"text": "é"}
+    (tmp_path / "a.toml").write_text('text = "é"\n', encoding="utf-8")
+    assert read_text(tmp_path, "a.toml") == 'text = "é"\n'
+    assert read_toml(tmp_path, "a.toml") == {"text": "é"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 30_000 + "]" * 30_000,
+        "a = " + "{a = " * 10_000 + "1" + "}" * 10_000,
+        ".".join(["a"] * 30_000) + " = 1",
+        "a = " + "[" * MOST_NESTED + "1" + "]" * MOST_NESTED,
+    ],
+    ids=["lists", "tables", "keys", "one too many"],
+)
+def test_what_is_nested_too_deeply(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+    assert refusal(lambda: read_toml(tmp_path, "a.toml"))[0].startswith(
+        f"{tmp_path}/a.toml: "
+    )
+
+
+def test_as_deep_as_may_be(tmp_path: Path) -> None:
+    depth = MOST_NESTED - 1
+    text = "a = " + "[" * depth + "1" + "]" * depth
+    (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+    assert read_toml(tmp_path, "a.toml")

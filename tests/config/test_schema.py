@@ -84,6 +84,7 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
     "offload.tls_home_only": [(True, True), (False, False)],
     "offload.source_rate": [(0, 0), (100_000, 100_000)],
     "offload.source_burst": [(1, 1), (100_000, 100_000)],
+    "bundle.keys": [("/etc/keys", "/etc/keys")],
     "control.socket": [("/run/x.sock", "/run/x.sock"), ("/" * 107, "/" * 107)],
     "log.full_numbers": [(True, True), (False, False)],
     "log.max_per_second": [(1, 1), (10_000, 10_000)],
@@ -178,6 +179,9 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
     "offload.source_burst": [
         (0, "a whole number from 1 to 100000"),
         (100_001, "a whole number from 1 to 100000"),
+    ],
+    "bundle.keys": [
+        (value, "the absolute path of a folder") for value in ("keys", "", None, 1)
     ],
     "control.socket": [
         ("run/x.sock", SOCKET),

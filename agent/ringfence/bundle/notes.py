@@ -4,10 +4,10 @@ Knows names and sources of destinations and the carriers of a dial plan. They ar
 again here, so that the running agent need not hold them. Only `explain` asks.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
-from ringfence.bundle.embedded import read_text, read_toml
+from ringfence.bundle.embedded import Rules, read_text, read_toml
+from ringfence.bundle.layout import DESTINATIONS, DIALPLANS, TOML
 from ringfence.facts.numbers.destinations import COLUMNS, MAX_CODE
 
 
@@ -69,9 +69,8 @@ class Notes:
         return ""
 
 
-def load_notes(rules_dir: Path, dialplan: str) -> Notes:
-    """Read the notes of a rules folder; `BundleError` as for the rules themselves."""
+def load_notes(rules: Rules, dialplan: str) -> Notes:
+    """Read the notes beside rules; `BundleError` as for the rules themselves."""
     return Notes(
-        read_text(rules_dir / "destinations.csv"),
-        read_toml(rules_dir / "dialplans" / f"{dialplan}.toml"),
+        read_text(rules, DESTINATIONS), read_toml(rules, f"{DIALPLANS}{dialplan}{TOML}")
     )

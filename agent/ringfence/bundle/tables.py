@@ -1,11 +1,12 @@
-"""Country tables in files: packed in the rules folder, unpacked once, then mapped.
+"""Country tables in files: packed among the rules, unpacked once, then mapped.
 
 Knows where the rules folder is and the cache of unpacked tables. It must not know
 what is asked of a table.
 
 An unpacked table is used where it lies, so that a process holds in memory only the
 pages of it that it touches. The cache is trusted only in a folder that nobody but us
-and root can write to: whoever could change a table could make any country home.
+and root can write to: whoever could change a table could make any country home. For
+the same reason a table of a bundle that nobody verified never gets there.
 """
 
 import mmap
@@ -18,12 +19,11 @@ from pathlib import Path
 from typing import Final
 
 import ringfence
+from ringfence.bundle.layout import COUNTRIES
 from ringfence.bundle.packed import PRELUDE_SIZE, read_prelude, unpack
+from ringfence.bundle.source import Source, as_source
 from ringfence.errors import BundleError, ConfigError
 from ringfence.facts.country import CountryTable
-
-TABLE_PATH: Final = Path("geo", "country.tbl")
-"""The packed table within the rules folder."""
 
 RUN_DIR = Path("/run/ringfence")
 """Where root keeps the cache: in memory, gone after a reboot."""
@@ -50,28 +50,33 @@ def find_rules_dir() -> Path:
     raise BundleError(f"no rules found: expected a folder {installed} or {tree}")
 
 
-def open_country_table(rules_dir: Path, cache_dir: Path | None = None) -> CountryTable:
-    """Open the table of a rules folder, through a cache of its unpacked form.
+def open_country_table(
+    rules: Source | Path, cache_dir: Path | None = None
+) -> CountryTable:
+    """Open the table of a folder or a bundle, through a cache of its unpacked form.
 
     Without `cache_dir`, the cache is `/run/ringfence` or, for those who cannot write
     there, `ringfence` in $XDG_CACHE_HOME or ~/.cache. Where no folder can be written
     or trusted the table is kept in this process' memory. Raises `BundleError` when
     the packed table cannot be read or is damaged.
     """
-    path = rules_dir / TABLE_PATH
+    source = as_source(rules)
+    label = source.label(COUNTRIES)
+    folders: list[Path] = []
+    if source.kept:
+        folders = [cache_dir] if cache_dir is not None else _cache_dirs()
     try:
-        with path.open("rb") as file:
+        with source.open(COUNTRIES) as file:
             head = file.read(PRELUDE_SIZE)
-            key = read_prelude(head, str(path)).key
+            key = read_prelude(head, label).key
             name = f"{_CACHE_PREFIX}{key.hex()}-{sys.byteorder}"
-            folders = [cache_dir] if cache_dir is not None else _cache_dirs()
             for folder in folders:
                 if (table := _open_cached(folder, name, key)) is not None:
                     return table
             packed = head + file.read()
     except OSError as error:
-        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
-    unpacked = unpack(packed, str(path))
+        raise BundleError(f"{label}: cannot be read: {error.strerror}") from error
+    unpacked = unpack(packed, label)
     for folder in folders:
         if (table := _keep(folder, name, key, unpacked)) is not None:
             return table

@@ -1,4 +1,4 @@
-"""`Config` and a folder of rules to the `Settings` that an engine runs on."""
+"""`Config` and rules, of a folder or a bundle, to the `Settings` of an engine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from ringfence.bundle.embedded import (
     load_dialplan,
     load_rules,
 )
+from ringfence.bundle.source import Folder, Source
 from ringfence.bundle.tables import (
     find_rules_dir,
     open_country_table,
@@ -30,24 +31,25 @@ T = TypeVar("T")
 
 
 def assemble(
-    config: Config, rules_dir: Path | None = None, inside: tuple[str, ...] = ()
+    config: Config, rules: Source | Path | None = None, inside: tuple[str, ...] = ()
 ) -> Settings:
     """Load everything that a configuration asks for.
 
-    `rules_dir` None means the embedded rules; `inside` adds networks to the
+    `rules` may be the path of a folder, or of a bundle that one of the configured keys
+    has signed; None means the embedded rules. `inside` adds networks to the
     configured ones. Raises `ConfigError` for what the file asks and does not exist,
     `BundleError` for rules or tables that are not sound, or that would stop a call to
     an emergency number.
     """
-    folder = find_rules_dir() if rules_dir is None else rules_dir
-    rules = load_rules(folder)
-    names = dialplan_names(folder)
+    source = rules_source(config, rules)
+    shipped = load_rules(source)
+    names = dialplan_names(source)
     problems = [
-        f"rules.{rule_id}: expected the id of a rule{_hint(rule_id, rules)}"
+        f"rules.{rule_id}: expected the id of a rule{_hint(rule_id, shipped)}"
         for rule_id in {**config.rules, **config.limits}
-        if rule_id not in {rule.id for rule in rules.rules}
+        if rule_id not in {rule.id for rule in shipped.rules}
     ]
-    rules = RuleSet(_limited(rule, config.limits, problems) for rule in rules.rules)
+    limited = RuleSet(_limited(rule, config.limits, problems) for rule in shipped.rules)
     if config.numbers_dialplan not in names:
         problems.append(
             f'numbers.dialplan = "{config.numbers_dialplan}": '
@@ -55,8 +57,8 @@ def assemble(
         )
     plan = None
     if config.numbers_dialplan in names:
-        plan = _attempt(problems, lambda: _dialplan(config, folder))
-    countries = _attempt(problems, lambda: _countries(config, folder))
+        plan = _attempt(problems, lambda: _dialplan(config, source))
+    countries = _attempt(problems, lambda: _countries(config, source))
     networks = _attempt(problems, lambda: _inside(config, inside))
     numbers = _attempt(problems, lambda: _numbers(config))
     if (
@@ -75,7 +77,7 @@ def assemble(
         inside=networks,
         reader=NumberReader(
             plan,
-            load_destinations(folder),
+            load_destinations(source),
             outside_line=plan.outside_line if lines is None else lines,
             idd=config.numbers_idd,
             area_code=config.numbers_area_code,
@@ -86,10 +88,10 @@ def assemble(
         block_networks=config.origin_block.networks,
         block_countries=config.origin_block.countries,
     )
-    refuse_what_stops_help(world, rules.rules)
+    refuse_what_stops_help(world, shipped.rules)
     return Settings(
         world=world,
-        rules=_with_modes(rules, config.rules),
+        rules=_with_modes(limited, config.rules),
         policy=Policy(
             malformed=config.policy_malformed,
             state_full=config.policy_state_full,
@@ -117,8 +119,8 @@ def _inside(config: Config, more: tuple[str, ...]) -> NetworkSet:
     return NetworkSet([*always.networks, *configured.networks, *added.networks])
 
 
-def _dialplan(config: Config, folder: Path) -> Dialplan:
-    plan = load_dialplan(folder, config.numbers_dialplan)
+def _dialplan(config: Config, source: Source) -> Dialplan:
+    plan = load_dialplan(source, config.numbers_dialplan)
     plan.choose(config.numbers_options)
     return plan
 
@@ -131,10 +133,24 @@ def _numbers(config: Config) -> NumberPolicy:
     )
 
 
-def _countries(config: Config, folder: Path) -> CountryTable:
+def rules_source(config: Config, rules: Source | Path | None) -> Source:
+    """Find what to judge by; see `assemble`."""
+    if rules is None:
+        return Folder(find_rules_dir())
+    if not isinstance(rules, Path):
+        return rules
+    if rules.is_file():
+        # Here and not above: most agents run on the rules of a folder.
+        from ringfence.bundle.opening import open_bundle, read_keys
+
+        return open_bundle(rules, read_keys(Path(config.bundle_keys)))
+    return Folder(rules)
+
+
+def _countries(config: Config, source: Source) -> CountryTable:
     if config.origin_table is not None:
         return read_country_lines(Path(config.origin_table))
-    return open_country_table(folder)
+    return open_country_table(source)
 
 
 def _with_modes(rules: RuleSet, modes: dict[str, str]) -> RuleSet:

@@ -86,6 +86,8 @@ class Config(NamedTuple):
     kernel_queue: int
     kernel_queue_length: int
     kernel_mark: int
+    bundle_keys: str
+    """Folder of the public keys that bundles must be signed with, by epoch."""
     control_socket: str
     """Path of the socket that `status` and `unban` speak to the agent by; a change
     takes a restart."""
@@ -285,6 +287,12 @@ def _mark(value: Any) -> int:
     raise Unfit("four neighbouring bits of the packet mark, such as 0x0f000000")
 
 
+def _folder(value: Any) -> str:
+    if isinstance(value, str) and value[:1] == "/":
+        return value
+    raise Unfit("the absolute path of a folder")
+
+
 def _socket(value: Any) -> str:
     # sun_path holds 108 bytes with its closing NUL (unix(7)).
     if isinstance(value, str) and value[:1] == "/" and len(value.encode()) < 108:
@@ -335,6 +343,7 @@ KEYS: Final[dict[str, Key]] = {
     "kernel.queue": Key(5060, _number(0, 65535)),
     "kernel.queue_length": Key(4096, _number(16, 65535)),
     "kernel.mark": Key(0x0F000000, _mark),
+    "bundle.keys": Key("/usr/share/ringfence/keys", _folder),
     "control.socket": Key("/run/ringfence/control.sock", _socket),
 }
 """Path of every key, with `[rules.ID] mode` apart: its ids come from the bundle."""

@@ -85,6 +85,10 @@ class Destinations:
         """Count the rows."""
         return len(self._by_code)
 
+    def codes(self) -> frozenset[str]:
+        """List the codes that have a row."""
+        return frozenset(self._by_code)
+
     def find(self, number: str) -> Destination | None:
         """Give the row with the longest code that `number` (no `+`) starts with."""
         for length in probes(self._lengths, number):
