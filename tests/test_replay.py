@@ -25,6 +25,7 @@ from builders import (
     tcp,
     udp,
 )
+from contract import MESSAGE_KEYS
 from ringfence import replay as replaying
 from ringfence.decision import Decision
 from ringfence.engine import Engine, Settings
@@ -35,34 +36,7 @@ from wire.captures import pcap_header, pcap_record
 
 START = 1_700_000_000
 
-MESSAGE_KEYS = [
-    "type",
-    "file",
-    "frame",
-    "time",
-    "src",
-    "sport",
-    "dst",
-    "dport",
-    "transport",
-    "kind",
-    "method",
-    "status",
-    "uri",
-    "from_user",
-    "to_user",
-    "call_id",
-    "cseq_method",
-    "user_agent",
-    "auth_user",
-    "side",
-    "country",
-    "destination",
-    "verdict",
-    "rule",
-    "reason",
-    "ban_s",
-]
+REPLAY_KEYS = ["type", "file", "frame", "time", *MESSAGE_KEYS]
 SUMMARY_KEYS = [
     "type",
     "file",
@@ -126,7 +100,7 @@ def test_one_object_a_message_then_a_summary(tmp_path: Path) -> None:
         ("summary", None),
     ]
     first = records[0]
-    assert list(first)[: len(MESSAGE_KEYS)] == MESSAGE_KEYS, "CONTRACT's order too"
+    assert list(first)[: len(REPLAY_KEYS)] == REPLAY_KEYS, "CONTRACT's order too"
     assert (first["file"], first["time"]) == (str(path), START)
     assert (records[1]["verdict"], records[1]["rule"], records[1]["time"]) == (
         "drop",

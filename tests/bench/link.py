@@ -5,18 +5,15 @@ Nothing leaves the pair; both go when the context ends, and a pair that a killed
 bench left is removed by the next one (or by the lab, which uses the same names).
 """
 
-import contextlib
 import json
 import os
-import signal
 import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from lab.namespaces import PREFIX, LabError, Namespace, remove_stale, run
+from lab.namespaces import PREFIX, Closing, LabError, Namespace, remove_stale, run
 
 from bench import traffic
 from bench.figures import Skipped
@@ -65,14 +62,14 @@ class QueueState(NamedTuple):
     """Packets queued since it was bound."""
 
 
-class Link:
+class Link(Closing):
     """The pair, as a context manager."""
 
     def __init__(self) -> None:
         stem = f"{PREFIX}{os.getpid()}-bench"
         self.far = Namespace(f"{stem}-far")
         self.near = Namespace(f"{stem}-near")
-        self._closing = contextlib.ExitStack()
+        super().__init__()
 
     def __enter__(self) -> Self:
         if os.geteuid() != 0:
@@ -87,23 +84,6 @@ class Link:
             self.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Remove both; a second Ctrl-C has to wait for it."""
-        numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-        try:
-            self._closing.close()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _build(self) -> None:
         for namespace in (self.far, self.near):

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 PREFIX: Final = "rf-"
@@ -230,3 +231,27 @@ def remove_stale() -> list[str]:
         if entry.lstat().st_uid == os.geteuid() and not entry.is_symlink():
             shutil.rmtree(entry)
     return [entry.name for entry in removed]
+
+
+class Closing:
+    """Something made of namespaces and programs that removes all of it at its end."""
+
+    def __init__(self) -> None:
+        self._closing = contextlib.ExitStack()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove everything; a second Ctrl-C has to wait for it."""
+        numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        try:
+            self._closing.close()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Final, Self
 
 from lab.addresses import (
@@ -37,7 +37,15 @@ from lab.addresses import (
     WAN,
     WAN6,
 )
-from lab.namespaces import PREFIX, LabError, Namespace, Process, remove_stale, run
+from lab.namespaces import (
+    PREFIX,
+    Closing,
+    LabError,
+    Namespace,
+    Process,
+    remove_stale,
+    run,
+)
 from lab.recorder import Recorder
 
 _OUTSIDE_ADDRESSES: Final = (
@@ -60,7 +68,7 @@ table ip nat {{
 """
 
 
-class Lab:
+class Lab(Closing):
     """The whole lab, as a context manager.
 
     `nat=True` makes the router what most offices have: IPv4 masquerading, and SIP
@@ -78,7 +86,7 @@ class Lab:
         self.outside = Namespace(f"{self._stem}-outside")
         self.router = Namespace(f"{self._stem}-router")
         self.inside = Namespace(f"{self._stem}-inside")
-        self._closing = contextlib.ExitStack()
+        super().__init__()
 
     @property
     def registrar(self) -> str:
@@ -101,23 +109,6 @@ class Lab:
             self.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Remove everything; a second Ctrl-C has to wait for it."""
-        numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-        try:
-            self._closing.close()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def start(
         self,
