@@ -15,13 +15,13 @@ Record = dict[str, object]
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def parse_duration(text: str) -> int:
+def parse_duration(text: str, option: str = "--for") -> int:
     """Read `90s`, `5m`, `1h` or `2d` as seconds; raises `RingfenceError`."""
     match = re.fullmatch(r"([0-9]{1,9})([smhd])", text, re.ASCII)
     seconds = int(match[1]) * _UNITS[match[2]] if match else 0
     if not bans.MIN_BAN <= seconds <= bans.MAX_BAN:
         raise RingfenceError(
-            f"--for {text}: expected a time such as 90s, 5m, 1h or 2d, up to 365d"
+            f"{option} {text}: expected a time such as 90s, 5m, 1h or 2d, up to 365d"
         )
     return seconds
 

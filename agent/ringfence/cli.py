@@ -269,6 +269,60 @@ def _unban(args: argparse.Namespace) -> int:
     return 0
 
 
+def _report_options(parser: Parser) -> None:
+    _offline(parser)
+    parser.add_argument(
+        "logs",
+        nargs="*",
+        default=["-"],
+        metavar="LOG",
+        help="what the agent has logged, as it is or through syslog; - for standard"
+        " input",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help="how far back from the newest event: 12h, 7d; default everything",
+    )
+    parser.add_argument(
+        "--share",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="write counts by country code and hour of the week, and nothing of whom",
+    )
+
+
+def _report(args: argparse.Namespace) -> int:
+    from ringfence.banning import parse_duration
+    from ringfence.bundle.embedded import load_destinations
+    from ringfence.bundle.writing import write_whole
+    from ringfence.config import rules_source
+    from ringfence.sharing import Sightings, written
+
+    sightings = Sightings(load_destinations(rules_source(*_configured(args))))
+    for name in args.logs:
+        if name == "-":
+            sightings.read(sys.stdin)
+            continue
+        try:
+            with open(name, encoding="utf-8", errors="replace") as lines:
+                sightings.read(lines)
+        except OSError as error:
+            _complain(f"{name}: cannot be read: {error.strerror}")
+            return 2
+    since = 0.0
+    if args.since is not None:
+        since = sightings.newest - parse_duration(args.since, "--since")
+    rows = sightings.rows(since)
+    write_whole(args.share, written(rows).encode())
+    found = sum(count for _, count in rows)
+    sys.stdout.write(f"{args.share}: {found} events in {len(rows)} rows\n")
+    if sightings.passed_over:
+        _complain(f"{sightings.passed_over} lines were no event and are left out")
+    return 0
+
+
 def _bundle_options(parser: Parser) -> None:
     from ringfence import publishing
 
@@ -298,6 +352,9 @@ COMMANDS = {
     ),
     "ban": Command("ban an address, its /64 for IPv6", _ban_options, _ban),
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),
+    "report": Command(
+        "count what was stopped, for others to learn from", _report_options, _report
+    ),
     "bundle": Command(
         "build, sign, verify, show and merge bundles of rules",
         _bundle_options,
