@@ -3,7 +3,9 @@
 Knows how a number can be written: percent-encoding (nested too), visual separators,
 digits of any script, invisible characters, pauses, and the parameters of RFC 3966.
 It must not know any dial plan, and it never raises: text that spells no number comes
-back with empty `digits`. What is cut off or dropped never makes a number disappear:
+back with empty `digits`. What stands behind `MAX_TEXT` is unread and might lead the call
+elsewhere, so such text is `overlong` even where it begins as an emergency number; no
+phone writes 119 so. What is cut off or dropped never makes a number disappear:
 `scattered` and `inner_global` keep what a sloppier reader would have dialled.
 """
 
