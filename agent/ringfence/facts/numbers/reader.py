@@ -112,15 +112,15 @@ class NumberReader:
     def _read(self, dialled: Dialled, contexts: tuple[str, ...]) -> Reading:
         """Read what is written, and what a sloppier reader would make of it."""
         digits = dialled.digits
+        plain = dialled[2:] == _PLAIN and not contexts
         if digits:
-            if dialled[2:] == _PLAIN and not contexts:
-                quick = self._walker.quick(digits)
-                if quick:
-                    return quick
+            quick = self._walker.quick(digits) if plain else None
+            if quick:
+                return quick
             best = self._dialled(digits)
         else:
             best = Ranked(UNREAD, _no_number(dialled.text))
-        if dialled[2:] == _PLAIN and not contexts:
+        if plain:
             return best.reading
         best = self._as_scattered(dialled, best)
         contexts = (*dialled.contexts, *contexts)
@@ -224,8 +224,9 @@ class NumberReader:
         """Prefer a listed reading of other digits, if the trunk understands it.
 
         Guesses do not count: digits strewn in a name spell a country code too often.
+        Nor do a few digits, which are no whole number abroad.
         """
-        if best.listed:
+        if best.listed or len(digits) < MIN_GUESS:
             return best
         found = self._walker.walk(digits, mode)[0]
         if any(one.rank <= HOME for one in found):

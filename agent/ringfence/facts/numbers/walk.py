@@ -83,8 +83,7 @@ class Ranked(NamedTuple):
 
     def behind(self, step: str) -> "Ranked":
         """Give the same with one more step in front."""
-        steps = (step, *self.reading.steps)
-        return Ranked(self.rank, self.reading._replace(steps=steps))
+        return Ranked(self.rank, self.reading.behind(step))
 
 
 Place = tuple[str, int, tuple[str, ...]]
