@@ -19,6 +19,7 @@ from ringfence.errors import ConfigError, RingfenceError
 
 if TYPE_CHECKING:
     from ringfence.engine import Settings
+    from ringfence.facts.numbers import Reading
     from ringfence.report import Record
 
 Parser = argparse.ArgumentParser
@@ -125,18 +126,20 @@ def _explain(args: argparse.Namespace) -> int:
     config = read_config(args.config)
     settings = assemble(config, args.bundle)
     explainer = Explainer(settings)
-    as_json = json.JSONEncoder(ensure_ascii=False).encode
-    write: Callable[[Record], str] = as_json
-    if not args.json:
-        write = _wording(args, config.numbers_dialplan, settings)
+    if args.json:
+        as_json = json.JSONEncoder(ensure_ascii=False).encode
+        for what in _words(args.what):
+            sys.stdout.write(as_json(explainer.explain(what)) + "\n")
+        return 0
+    write = _wording(args, config.numbers_dialplan, settings)
     for what in _words(args.what):
-        sys.stdout.write(write(explainer.explain(what)) + "\n")
+        sys.stdout.write(write(*explainer.explain_reading(what)) + "\n")
     return 0
 
 
 def _wording(
     args: argparse.Namespace, dialplan: str, settings: "Settings"
-) -> Callable[["Record"], str]:
+) -> Callable[["Record", "Reading | None"], str]:
     """Return what writes records for people; scripts have no use for it."""
     from ringfence.bundle.notes import load_notes
     from ringfence.bundle.tables import find_rules_dir

@@ -102,9 +102,9 @@ def percent_decode(text: str) -> str:
 
 def canonical(written: str) -> Dialled:
     """Read a bare number, a user part of `sip:` or what follows `tel:`."""
-    if len(written) <= MAX_DIGITS and written.isascii():
-        if written.isdecimal() or (written[:1] == "+" and written[1:].isdecimal()):
-            return Dialled(written, written)  # most phones, most calls
+    digits = written.removeprefix("+")
+    if digits.isdecimal() and digits.isascii() and len(written) <= MAX_DIGITS:
+        return Dialled(written, written)  # most phones, most calls
     text = written[:MAX_TEXT]
     if "%" in text:
         text = percent_decode(text)
