@@ -207,7 +207,7 @@ class NumberReader:
         inner = dialled.inner_global
         if len(inner) >= MIN_GUESS and not best.listed:
             found = self._walker.read(inner, GLOBAL)
-            if found.rank <= ABROAD:
+            if found.rank <= ABROAD and (found.listed or inner[0] != "0"):
                 best = found.behind("+")
                 before = dialled.digits.removesuffix(inner)
                 if "*" in before or "#" in before:

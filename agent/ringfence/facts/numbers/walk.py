@@ -357,14 +357,15 @@ class Walker:
     def _unread(self, digits: str, places: tuple[Place, ...]) -> Reading:
         """Make a reading of digits that have no meaning here.
 
-        A prefix of the plan is taken off, as 184 and a mistyped number is still that;
-        the digits of an outside line may belong to the number.
+        A prefix of the plan is taken off what is no extension, as 184 and a mistyped
+        number is still that; the digits of an outside line may belong to the number.
         """
         plan = self.plan
         steps: tuple[str, ...] = ()
-        for rest, _, taken in places:
-            if taken and not taken[0].startswith("outside"):
-                digits, steps = rest, taken
+        if len(digits) > plan.extension[1]:
+            for rest, _, taken in places:
+                if taken and not taken[0].startswith("outside"):
+                    digits, steps = rest, taken
         if len(digits) <= plan.extension[1]:
             return Reading(EXTENSION, digits, None, None, steps, "extension_or_short")
         if plan.trunk and digits.startswith(plan.trunk):
