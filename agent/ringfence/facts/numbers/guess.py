@@ -46,7 +46,10 @@ class Guesser:
         self._foreign = tuple(code for code in plan.foreign_idd if code not in idd)
         self._junk = tuple(dict.fromkeys((*idd, *plan.junk_idd)))
         self._prefixes = tuple(
-            code for code, prefix in plan.prefixes.items() if not prefix.carrier
+            code + start
+            for code, prefix in plan.prefixes.items()
+            if not prefix.carrier
+            for start in prefix.before
         )
 
     def guesses(

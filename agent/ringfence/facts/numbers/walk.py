@@ -366,10 +366,11 @@ class Walker:
             for rest, _, taken in places:
                 if taken and not taken[0].startswith("outside"):
                     digits, steps = rest, taken
-        if len(digits) <= plan.extension[1]:
-            return Reading(EXTENSION, digits, None, None, steps, "extension_or_short")
-        if plan.trunk and digits.startswith(plan.trunk):
+        short = len(digits) <= plan.extension[1]
+        if plan.trunk and digits.startswith(plan.trunk) and (steps or not short):
             return Reading(
                 DOMESTIC, digits, plan.country, None, steps, "domestic_unknown"
             )
+        if short:
+            return Reading(EXTENSION, digits, None, None, steps, "extension_or_short")
         return Reading(EXTENSION, digits, None, None, steps, "private_number")
