@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ringfence.bundle.source import Source
     from ringfence.config import Config
     from ringfence.engine import Settings
+    from ringfence.facts.numbers import Reading
     from ringfence.report import Record
 
 Parser = argparse.ArgumentParser
@@ -159,12 +160,14 @@ def _explain(args: argparse.Namespace) -> int:
     source = rules_source(config, rules)
     settings = assemble(config, source)
     explainer = Explainer(settings)
-    as_json = json.JSONEncoder(ensure_ascii=False).encode
-    write: Callable[[Record], str] = as_json
-    if not args.json:
-        write = _wording(args, config.numbers_dialplan, settings, source)
+    if args.json:
+        as_json = json.JSONEncoder(ensure_ascii=False).encode
+        for what in _words(args.what):
+            sys.stdout.write(as_json(explainer.explain(what)) + "\n")
+        return 0
+    write = _wording(args, config.numbers_dialplan, settings, source)
     for what in _words(args.what):
-        sys.stdout.write(write(explainer.explain(what)) + "\n")
+        sys.stdout.write(write(*explainer.explain_reading(what)) + "\n")
     return 0
 
 
@@ -173,7 +176,7 @@ def _wording(
     dialplan: str,
     settings: "Settings",
     source: "Source",
-) -> Callable[["Record"], str]:
+) -> Callable[["Record", "Reading | None"], str]:
     """Return what writes records for people; scripts have no use for it."""
     from ringfence.bundle.notes import load_notes
     from ringfence.wording import language

@@ -8,6 +8,7 @@ from ringfence.decision import Ruling
 from ringfence.engine import Engine, Settings
 from ringfence.facts import Facts
 from ringfence.facts.country import parse_address
+from ringfence.facts.numbers import Reading
 from ringfence.packet import Datagram
 from ringfence.report import Record
 from ringfence.rules.counts import duration
@@ -33,9 +34,13 @@ class Explainer:
 
         Returns CONTRACT's keys; `why` and `detail` besides, for people.
         """
+        return self.explain_reading(what)[0]
+
+    def explain_reading(self, what: str) -> tuple[Record, Reading | None]:
+        """Explain, and give the reading of what is no address, with all its others."""
         address = parse_address(what)
         if address is not None:
-            return self._address(what, address)
+            return self._address(what, address), None
         return self._number(what)
 
     def _address(self, what: str, address: bytes) -> Record:
@@ -62,14 +67,14 @@ class Explainer:
             "limits": _limits(engine.settings) if _countable(facts) else [],
         }
 
-    def _number(self, what: str) -> Record:
+    def _number(self, what: str) -> tuple[Record, Reading]:
         engine, message = self._engine, self._invite
         message.request_uri = what
         facts = Facts(engine.settings.world, self._call, "inside", message)
         ruling = engine.rule_on(facts)
         reading = facts.reading
         assert reading is not None  # noqa: S101 - an INVITE always dials
-        return {
+        record: Record = {
             "input": what,
             "kind": "number",
             "class": reading.kind,
@@ -84,6 +89,7 @@ class Explainer:
             "why": ruling.reason,
             "would": _would(ruling),
         }
+        return record, reading
 
 
 def explain(what: str, settings: Settings) -> Record:

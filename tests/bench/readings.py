@@ -39,7 +39,8 @@ MIX: Final = {
     "emergency, special": 2,
     "home, behind outside line, 184, carrier": 12,
     "name": 5,
-    "abroad, 010 and +": 10,
+    "abroad, 010": 6,
+    "abroad, +": 4,
     "listed, behind carriers and chains": 3,
     "listed, percent-encoded and the like": 1,
     "guesses: 00, junk, bare": 1,
@@ -82,7 +83,8 @@ def _kinds(chance: Random) -> dict[str, list[str]]:
             f"sip:{pick(('0', '9', '184', '0186', '0033', '122', '0000'))}{home()}@h"
         ),
         "name": lambda: f"sip:{pick(('alice', 'bob.2', 'trunk', 'x1f0'))}{digits(3)}@h",
-        "abroad, 010 and +": lambda: f"sip:{pick(('010', '+'))}{abroad()}@192.0.2.1",
+        "abroad, 010": lambda: f"sip:010{abroad()}@192.0.2.1",
+        "abroad, +": lambda: f"sip:+{abroad()}@192.0.2.1",
         "listed, behind carriers and chains": lambda: (
             f"sip:{pick(('', '0', '1840033', '0081', '0000', '9122'))}010{listed()}@h"
         ),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from builders import ABROAD, INSIDE, JAPAN, NOWHERE, REPOSITORY, RULES, settings
 from ringfence.bundle.notes import load_notes
-from ringfence.explain import explain
+from ringfence.explain import Explainer, explain
 from ringfence.wording.explanation import LISTED_RULE, MAX_OTHERS, Explanation
 
 CASES = REPOSITORY.parent / "shared" / "data" / "number_cases.csv"
@@ -45,7 +45,7 @@ def test_a_listed_number_in_japanese() -> None:
     assert told("0033-010-232-76123456", lang="ja") == [
         "0033-010-232-76123456: 発信規制(reject)",
         "  番号: +23276123456(シエラレオネ、国際電話)",
-        "  読み方: 0033 事業者識別番号(NTT Communications) → 010 国際プレフィックス "
+        "  解釈: 0033 事業者識別番号(NTT Communications) → 010 国際プレフィックス "
         "→ 232 シエラレオネ",
         "  判定: ルール blocked-destination(rev 2、rules/blocked-destination.toml)",
         "  理由: 232 シエラレオネは規制リストに掲載。出典: "
@@ -64,9 +64,9 @@ def test_an_emergency_number() -> None:
     ]
     assert told("119", lang="ja") == [
         "119: 許可(accept)",
-        "  番号: 119(緊急通報)",
-        "  読み方: 119 緊急通報",
-        "  判定: 内蔵ルール(緊急通報は常に許可。設定では変更できない)",
+        "  番号: 119(緊急通報番号)",
+        "  解釈: 119 緊急通報番号",
+        "  判定: 組み込みのルール(緊急通報は常に許可。設定では変更できない)",
         "  変更方法: 変更不可(安全のため)",
     ]
 
@@ -209,23 +209,24 @@ def test_another_reading_that_a_number_at_home_outweighs() -> None:
         "00 international prefix of another country, 371 Latvia: does not count, as a "
         "valid number at home is never stopped for it"
     )
-    assert line(told("0037123456", lang="ja"), "別の読み方") == (
-        "00 他国の国際プレフィックス → 371 ラトビア: 不採用。有効な国内番号は規制しない"
+    assert line(told("0037123456", lang="ja"), "別の解釈") == (
+        "00 海外の国際プレフィックス → 371 ラトビア: 不採用。有効な国内番号への発信は"
+        "規制しない"
     )
 
 
 def test_another_reading_that_the_site_blocks_decides() -> None:
-    what = "184-0-090-1234-5678"
-    row = NOTES.destination("90")
+    what = "824-810-44-20-7946-0123"
+    row = NOTES.destination("44")
     assert row is not None
-    turkey = row.name_en
-    assert line(told(what), "Number").startswith(f"+9012345678 ({turkey}, ")
-    lines = told(what, '[numbers]\nblock = ["1"]\n')
+    britain = row.name_en
+    assert line(told(what), "Number").startswith(f"+442079460123 ({britain}, ")
+    lines = told(what, '[numbers]\nblock = ["82"]\n')
     assert lines[0] == f"{what}: reject"
-    assert line(lines, "Number").startswith("+184009012345678 (United States")
-    assert line(lines, "Decided by") == 'your setting: numbers.block has "1"'
+    assert line(lines, "Number").startswith("+824810442079460123 (")
+    assert line(lines, "Decided by") == 'your setting: numbers.block has "82"'
     assert line(lines, "Other way").endswith(
-        f"90 {turkey}: possible too; of several the listed one counts"
+        f"44 {britain}: possible too; of several the listed one counts"
     )
 
 
@@ -258,10 +259,12 @@ def test_every_known_case_is_explained_without_a_gap(lang: str) -> None:
     if not rows():
         pytest.skip("no ../shared/data/number_cases.csv beside the repository")
     made = settings()
+    explainer = Explainer(made)
     explanation = Explanation(made, NOTES, lang)
     for row in rows():
-        record = explain(row["input"], made)
+        record, reading = explainer.explain_reading(row["input"])
         text = explanation.text(record)
+        assert explanation.text(record, reading) == text
         assert "{" not in text
         if lang == "ja":
             readings = record["readings"]

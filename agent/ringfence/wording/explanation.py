@@ -48,24 +48,30 @@ class Explanation:
         self._rules: dict[str, Rule] = {rule.id: rule for rule in settings.rules.rules}
         self._limits = [rule for rule in settings.rules.rules if rule.shipped]
 
-    def text(self, record: Record) -> str:
-        """Write one record, a line for the verdict and indented ones below it."""
+    def text(self, record: Record, reading: Reading | None = None) -> str:
+        """Write one record, a line for the verdict and indented ones below it.
+
+        `reading` is that of the number; without it the number is read once more.
+        """
         verdict = f"verdict.{record['verdict']}"
         if record["would"] is not None:
             verdict = f"verdict.would.{record['would']}"
         head = self._say("head", input=record["input"], verdict=self._words[verdict])
-        lines = self._address if record["kind"] == "address" else self._number
-        text = "\n".join([head, *lines(record)])
-        return _printable(text)
+        if record["kind"] == "address":
+            lines = self._address(record)
+        else:
+            lines = self._number(record, reading)
+        return _printable("\n".join([head, *lines]))
 
     def _say(self, key: str, /, **words: object) -> str:
         return self._words[key].format_map(words)
 
     # Numbers --------------------------------------------------------------------------
 
-    def _number(self, record: Record) -> Iterator[str]:
+    def _number(self, record: Record, reading: Reading | None) -> Iterator[str]:
         world = self._settings.world
-        reading = world.reader.read_uri(str(record["input"]))
+        if reading is None:
+            reading = world.reader.read_uri(str(record["input"]))
         ruling = world.numbers.rule_on(reading)
         decides = self._deciding(reading, ruling)
         row = self._row(decides)

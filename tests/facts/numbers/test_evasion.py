@@ -39,7 +39,6 @@ COLLISIONS = {
     "local": "a local number has five to eight digits, as the shortest abroad has",
     "too short": "nine digits without a prefix are a national number without its 0, an"
     " account, a device; from ten on they are taken for E.164",
-    "NANP": "184 and nine digits are twelve that start with 1",
     "adapter": "0000 and a national number, and zeros and a country",
     "feature code": "010*3 and a national number, and 010 and a country behind stars",
 }
@@ -63,7 +62,7 @@ MISSES: dict[str, set[str]] = {
     "810": {"home"},
     "junk 810": {"home", "carrier", "outside line"},
     "no prefix": {"local", "too short"},
-    "chain, no prefix": {"local", "NANP", "too short"},
+    "chain, no prefix": {"local", "too short"},
     "pauses between": {"carrier", "outside line"},
     "star code": {"carrier", "outside line", "feature code", "local"},
     "stars between": {"feature code", "home", "carrier", "outside line"},
@@ -75,9 +74,8 @@ def name(reading: Reading, number: str) -> str:
     """Name the collision by which a listed number was taken for something else."""
     step = reading.steps[-1] if reading.steps else ""
     if reading.kind == "international":
-        if any(step.startswith("idd") for step in reading.steps):
-            return "carrier abroad"
-        return "NANP" if reading.number.startswith("1") else "?"
+        by_idd = any(step.startswith("idd") for step in reading.steps)
+        return "carrier abroad" if by_idd else "?"
     if reading.kind == "extension":
         return "too short" if len(number) < 10 else "?"
     if reading.kind != "domestic":

@@ -213,6 +213,14 @@ def test_text_is_bounded(reader: NumberReader, office: NumberPolicy) -> None:
     assert reader.read_uri("sip:bob@" + "h" * (MAX_URI - 7)).detail == "overlong"
 
 
+@pytest.mark.parametrize("padding", ["-", "\u200b", ";x", ","])
+def test_an_emergency_number_with_padding(reader: NumberReader, padding: str) -> None:
+    """It is one as far as text is read; what is unread might lead elsewhere."""
+    room = (MAX_TEXT - 3) // len(padding)
+    assert reader.read_uri(f"sip:119{padding * room}@h").kind == "emergency"
+    assert reader.read_uri(f"sip:119{padding * (room + 1)}@h").detail == "overlong"
+
+
 DIALLED = st.text(alphabet="0123456789*#+;,=%@:-.pwx\uff10\u0663\u200b", max_size=90)
 URI = st.builds(
     "{}:{}@{}{}".format,

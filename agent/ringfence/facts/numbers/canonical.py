@@ -3,7 +3,9 @@
 Knows how a number can be written: percent-encoding (nested too), visual separators,
 digits of any script, invisible characters, pauses, and the parameters of RFC 3966.
 It must not know any dial plan, and it never raises: text that spells no number comes
-back with empty `digits`. What is cut off or dropped never makes a number disappear:
+back with empty `digits`. What stands behind `MAX_TEXT` is unread and might lead the call
+elsewhere, so such text is `overlong` even where it begins as an emergency number; no
+phone writes 119 so. What is cut off or dropped never makes a number disappear:
 `scattered` and `inner_global` keep what a sloppier reader would have dialled.
 """
 
@@ -100,7 +102,8 @@ def percent_decode(text: str) -> str:
 
 def canonical(written: str) -> Dialled:
     """Read a bare number, a user part of `sip:` or what follows `tel:`."""
-    if len(written) <= MAX_DIGITS and written.isdecimal() and written.isascii():
+    digits = written.removeprefix("+")
+    if digits.isdecimal() and digits.isascii() and len(written) <= MAX_DIGITS:
         return Dialled(written, written)  # most phones, most calls
     text = written[:MAX_TEXT]
     if "%" in text:

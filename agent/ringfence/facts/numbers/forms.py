@@ -116,7 +116,7 @@ def _char_class(inside: str) -> str:
 class FormTable(Generic[T]):
     """Forms with a meaning each; the longest literal start wins, then the first."""
 
-    __slots__ = ("_by_start", "_lengths", "longest")
+    __slots__ = ("_by_start", "_lengths", "longest", "shortest")
 
     def __init__(self) -> None:
         """Start empty."""
@@ -125,11 +125,14 @@ class FormTable(Generic[T]):
         self._lengths: dict[str, tuple[int, ...]] = {}
         self.longest = 0
         """Digits of the longest number that fits any form."""
+        self.shortest = MAX_FORM
+        """Digits of the shortest."""
 
     def add(self, form: Form, value: T) -> None:
         """Give a form its meaning."""
         shortest = len(form.places)
         self.longest = max(self.longest, shortest + form.more)
+        self.shortest = min(self.shortest, shortest)
         for start in form.starts(ENOUGH):
             tail = tuple(
                 (at, ok)
@@ -143,7 +146,7 @@ class FormTable(Generic[T]):
     def find(self, digits: str) -> T | None:
         """Give the meaning of the form that the whole of `digits` fits, or None."""
         size = len(digits)
-        if size > self.longest:
+        if not self.shortest <= size <= self.longest:
             return None
         for length in probes(self._lengths, digits):
             for shortest, longest, tail, value in self._by_start.get(

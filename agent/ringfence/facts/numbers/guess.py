@@ -14,11 +14,22 @@ MIN_GUESS = 8
 """Digits behind a guessed prefix. The shortest listed numbers (Solomon Islands, 677
 and five) have 8; shorter tails turn up by chance in account and device numbers."""
 
+AMERICAN = 11
+"""Digits of every number under country code 1."""
+
 
 class Guesser:
     """Guesses for one PBX on one trunk."""
 
-    __slots__ = ("_destinations", "_foreign", "_home", "_idd", "_junk", "plan")
+    __slots__ = (
+        "_destinations",
+        "_foreign",
+        "_home",
+        "_idd",
+        "_junk",
+        "_prefixes",
+        "plan",
+    )
 
     def __init__(
         self,
@@ -34,6 +45,12 @@ class Guesser:
         self._idd = idd
         self._foreign = tuple(code for code in plan.foreign_idd if code not in idd)
         self._junk = tuple(dict.fromkeys((*idd, *plan.junk_idd)))
+        self._prefixes = tuple(
+            code + start
+            for code, prefix in plan.prefixes.items()
+            if not prefix.carrier
+            for start in prefix.before
+        )
 
     def guesses(
         self, places: list[tuple[str, tuple[str, ...]]], digits: str
@@ -67,7 +84,7 @@ class Guesser:
                     found.append(self._guess(bare, step, detail))
             # 9-23-1234-5678 is an outside line and a local number, not +92.
             by_line = bool(steps) and steps[0].startswith("outside")
-            if not by_line and len(rest) >= self.plan.bare:
+            if not by_line and len(rest) >= self.plan.bare and not self._led(rest):
                 guess = self._guess(rest, steps, "international_bare")
                 bare_numbers.append(guess)
         found += bare_numbers
@@ -81,6 +98,15 @@ class Guesser:
                     found.append(guess)
                 at = digits.find(idd, at + 1)
         return [reading for reading in found if reading is not None]
+
+    def _led(self, digits: str) -> bool:
+        """Say whether a prefix of the plan leads digits that America cannot have.
+
+        184 and a number without its 0 are twelve digits that begin with 1.
+        """
+        if digits[0] != "1" or len(digits) == AMERICAN:
+            return False
+        return digits.startswith(self._prefixes)
 
     def _guess(
         self, digits: str, steps: tuple[str, ...], detail: str

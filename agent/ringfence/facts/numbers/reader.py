@@ -34,6 +34,7 @@ from ringfence.facts.numbers.walk import (
     NOWHERE,
     START,
     UNREAD,
+    YIELDING,
     Ranked,
     Walker,
 )
@@ -111,15 +112,15 @@ class NumberReader:
     def _read(self, dialled: Dialled, contexts: tuple[str, ...]) -> Reading:
         """Read what is written, and what a sloppier reader would make of it."""
         digits = dialled.digits
+        plain = dialled[2:] == _PLAIN and not contexts
         if digits:
-            if dialled[2:] == _PLAIN and not contexts:
-                quick = self._walker.quick(digits)
-                if quick:
-                    return quick
+            quick = self._walker.quick(digits) if plain else None
+            if quick:
+                return quick
             best = self._dialled(digits)
         else:
             best = Ranked(UNREAD, _no_number(dialled.text))
-        if dialled[2:] == _PLAIN and not contexts:
+        if plain:
             return best.reading
         best = self._as_scattered(dialled, best)
         contexts = (*dialled.contexts, *contexts)
@@ -176,10 +177,10 @@ class NumberReader:
         code = len(digits) - len(tail)
         best = walker.read(tail) if tail else Ranked(UNREAD, _no_number(digits))
         for skip in range(1, min(MAX_CODE_DIGITS, len(tail) - 1) + 1):
-            if best.rank <= ABROAD:
+            if _is_meant(best):
                 break
             found = walker.read(tail[skip:])
-            if found.rank <= ABROAD:
+            if _is_meant(found):
                 best, code = found, len(digits) - len(tail) + skip
         if best.rank == UNREAD:
             best = Ranked(UNREAD, Reading(EXTENSION, digits, detail="feature_code"))
@@ -204,8 +205,13 @@ class NumberReader:
         if best.rank == BUILT_IN and best.reading.kind == EMERGENCY:
             return best
         inner = dialled.inner_global
-        if len(inner) >= MIN_GUESS:
-            best = self._sterner(inner, GLOBAL, best)
+        if len(inner) >= MIN_GUESS and not best.listed:
+            found = self._walker.read(inner, GLOBAL)
+            if found.rank <= ABROAD and (found.listed or inner[0] != "0"):
+                best = found.behind("+")
+                before = dialled.digits.removesuffix(inner)
+                if "*" in before or "#" in before:
+                    best = best.behind(f"code {before}")
         if best.rank <= HOME and best.reading.kind != SPECIAL:
             return best
         if dialled.scattered:
@@ -218,8 +224,9 @@ class NumberReader:
         """Prefer a listed reading of other digits, if the trunk understands it.
 
         Guesses do not count: digits strewn in a name spell a country code too often.
+        Nor do a few digits, which are no whole number abroad.
         """
-        if best.listed:
+        if best.listed or len(digits) < MIN_GUESS:
             return best
         found = self._walker.walk(digits, mode)[0]
         if any(one.rank <= HOME for one in found):
@@ -260,6 +267,13 @@ class NumberReader:
             return target
         goes_abroad = target.reading.abroad and not best.reading.abroad
         return target if goes_abroad and best.rank > BUILT_IN else best
+
+
+def _is_meant(found: Ranked) -> bool:
+    """Say whether digits behind a code are a number, so that no other is looked for."""
+    if found.rank == YIELDING:  # *67 and toll-free 0078…, not +670
+        return not found.reading.abroad
+    return found.rank <= ABROAD
 
 
 def _no_number(text: str) -> Reading:

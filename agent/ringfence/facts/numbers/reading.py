@@ -47,6 +47,13 @@ class Reading(NamedTuple):
     e164: str = ""
     """E.164 digits without `+`, also of domestic numbers; "" where there are none."""
 
+    def behind(self, step: str) -> "Reading":
+        """Give the same with one more step in front."""
+        kind, number, country, tier, steps, detail, alternatives, e164 = self
+        return Reading(
+            kind, number, country, tier, (step, *steps), detail, alternatives, e164
+        )
+
     @property
     def abroad(self) -> bool:
         """Say whether the number leaves the country, or would if it existed."""

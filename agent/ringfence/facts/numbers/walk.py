@@ -23,7 +23,10 @@ plan permits, until something is left that has a meaning. Then, best first:
    foreign prefix are no junk: 10-10-222-011-972… is Israel by an American carrier, and
    neither 010 nor 222 is in it.
 
-Of several listed numbers, one that can exist is told rather than one that is too long.
+Of several listed numbers, one that can exist is told rather than one that is too long;
+and a number of 3 that is too long and on no list loses to those of 5 that are not, and
+behind an outside line, which may be no such thing, to those of 7 (001-042-010-5069… is
+Costa Rica, not 0, 010 and eighteen digits of Czechia).
 
 A number abroad that the trunk understands is where the call goes, so guesses do not
 count against it (010-82-10-1023-2761 is a phone in Korea, whatever its digits spell).
@@ -72,10 +75,15 @@ class Ranked(NamedTuple):
         """Say whether no country has numbers of so many digits."""
         return len(self.reading.e164) > MAX_E164
 
+    @property
+    def by_line(self) -> bool:
+        """Say whether the first digits were read as an outside line."""
+        steps = self.reading.steps
+        return bool(steps) and steps[0].startswith("outside")
+
     def behind(self, step: str) -> "Ranked":
         """Give the same with one more step in front."""
-        steps = (step, *self.reading.steps)
-        return Ranked(self.rank, self.reading._replace(steps=steps))
+        return Ranked(self.rank, self.reading.behind(step))
 
 
 Place = tuple[str, int, tuple[str, ...]]
@@ -140,19 +148,22 @@ class Walker:
     ) -> Ranked:
         """Choose among readings; guess only where nothing better was found."""
         if len(found) == 1 and found[0].rank < YIELDING:
-            return found[0]
+            only = found[0]
+            if not (only.overlong and only.by_line):
+                return only
         rank = min((one.rank for one in found), default=UNREAD)
         if rank >= YIELDING and len(digits) >= MIN_GUESS:
-            found += [
-                Ranked(GUESS if guess.abroad else YIELDING, guess)
-                for guess in self._guesser.guesses(
-                    [(rest, steps) for rest, _, steps in places], digits
-                )
-            ]
+            found += self._guesses(digits, places)
             rank = min((one.rank for one in found), default=UNREAD)
         peers = [one for one in found if one.rank == rank]
         if not peers:
-            return Ranked(UNREAD, self._unread(digits))
+            return Ranked(UNREAD, self._unread(digits, places))
+        if rank == ABROAD and all(one.overlong and not one.listed for one in peers):
+            instead = [one for one in found if one.rank == LIKELY]
+            if all(one.by_line for one in peers):
+                instead += self._guesses(digits, places)
+            abroad = (one for one in instead if one.reading.abroad)
+            peers += [one for one in abroad if not one.overlong]
         best = next((one for one in peers if not one.reading.abroad), None)
         if rank == GUESS and any(one.listed for one in peers):
             best = None
@@ -166,6 +177,14 @@ class Walker:
             reading = best.reading._replace(alternatives=tuple(others))
             best = Ranked(rank, reading)
         return best
+
+    def _guesses(self, digits: str, places: tuple[Place, ...]) -> list[Ranked]:
+        """Guess, and rank the guesses."""
+        starts = [(rest, steps) for rest, _, steps in places]
+        return [
+            Ranked(GUESS if guess.abroad else YIELDING, guess)
+            for guess in self._guesser.guesses(starts, digits)
+        ]
 
     def walk(
         self, digits: str, mode: int = START
@@ -293,6 +312,8 @@ class Walker:
         if rest.startswith("0"):  # no country code does; gateways drop the zeros
             rest = rest.lstrip("0")
             steps = (*steps, "extra zeros")
+        if mode == GLOBAL_LIKELY and len(rest) < MIN_GUESS:
+            return  # 00 228 90 01 00 77 is Togo: no carrier 0022890, 010 and +77
         row = self._destinations.find(rest)
         plan = self.plan
         home = rest.startswith(plan.code)
@@ -333,11 +354,23 @@ class Walker:
             number = number or Number("domestic_unknown")
             found.append(Ranked(rank, self._home.reading(national, number, steps)))
 
-    def _unread(self, digits: str) -> Reading:
-        """Make a reading of digits that have no meaning here."""
+    def _unread(self, digits: str, places: tuple[Place, ...]) -> Reading:
+        """Make a reading of digits that have no meaning here.
+
+        A prefix of the plan is taken off what is no extension, as 184 and a mistyped
+        number is still that; the digits of an outside line may belong to the number.
+        """
         plan = self.plan
-        if len(digits) <= plan.extension[1]:
-            return Reading(EXTENSION, digits, detail="extension_or_short")
-        if plan.trunk and digits.startswith(plan.trunk):
-            return Reading(DOMESTIC, digits, plan.country, detail="domestic_unknown")
-        return Reading(EXTENSION, digits, detail="private_number")
+        steps: tuple[str, ...] = ()
+        if len(digits) > plan.extension[1]:
+            for rest, _, taken in places:
+                if taken and not taken[0].startswith("outside"):
+                    digits, steps = rest, taken
+        short = len(digits) <= plan.extension[1]
+        if plan.trunk and digits.startswith(plan.trunk) and (steps or not short):
+            return Reading(
+                DOMESTIC, digits, plan.country, None, steps, "domestic_unknown"
+            )
+        if short:
+            return Reading(EXTENSION, digits, None, None, steps, "extension_or_short")
+        return Reading(EXTENSION, digits, None, None, steps, "private_number")
