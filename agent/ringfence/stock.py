@@ -54,7 +54,7 @@ class Stock:
         """
         self._next = None
         self._problems = []
-        self._store = None if self._given is not None else _open_store(config)
+        self._store = None if self._given is not None else find_store(config)
         if self._store is None:
             return assemble(config, self._given)
         self._trial = config.bundle_trial
@@ -157,8 +157,8 @@ class Stock:
         }
 
 
-def _open_store(config: Config) -> "Store | None":
-    """Open the store of a router that has one, without importing it anywhere else."""
+def find_store(config: Config) -> "Store | None":
+    """Open the store where there is a bundle, without importing it anywhere else."""
     folder, factory = Path(config.bundle_store), Path(config.bundle_factory)
     if not any(path.exists() for path in (factory, folder / "a.tar", folder / "b.tar")):
         return None

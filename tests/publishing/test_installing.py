@@ -152,3 +152,16 @@ def test_only_https(run: Run) -> None:
 
 def test_whether_the_clock_is_right() -> None:
     assert installing._synced() in (True, False)
+
+
+def test_what_is_installed_is_what_other_commands_ask(
+    run: Run, tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The small bundle has two rules; the embedded ones are more."""
+    said = []
+    for _ in range(2):
+        assert main(["check", "--config", str(config)]) == 0
+        said.append(capsys.readouterr().out.partition(",")[0])
+        run("install", made(tmp_path / "1.tar", 1))
+    assert said[1] == "configuration is fine: 2 rules"
+    assert said[0] != said[1]

@@ -184,6 +184,8 @@ class Store:
                 continue
             try:
                 archived = self._open(chosen.where)
+                if archived.bundle.digest != chosen.mark.digest:
+                    continue  # somebody has just installed another one
                 return Loaded(
                     _described(chosen.where, archived.bundle, state),
                     load(archived),
