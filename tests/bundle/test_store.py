@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -334,6 +335,42 @@ def test_at_every_step(
         router.confirm()
         assert router.version() == 5
         assert not list(router.places.folder.glob("*.new"))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_in_whatever_order(tmp_path: Path, seed: int) -> None:
+    """A walk through installs, starts and ends of trials, most of them cut short.
+
+    Whatever was confirmed last and not given up since is what a start falls back to.
+    """
+    dice = random.Random(seed)  # noqa: S311 - the same walk each time
+    router = Router(tmp_path, factory=1)
+    version, floor = 1, 1
+    for _ in range(20):
+        act = dice.choice(("install", "install", "start", "confirm", "reject"))
+        disk = FailingDisk(dice.randrange(12), dice.choice((0, errno.ENOSPC)))
+        before = router.store().look()[0]
+        with suppress(Killed, BundleError):
+            if act == "install":
+                version += 1
+                router.install(archive(version), disk)
+            elif act == "start":
+                router.start(disk)
+            elif act == "confirm":
+                router.confirm(disk)
+            elif before.trial is not None:
+                router.reject(disk)
+        after = router.store().look()[0]
+        if after.good is not None and act == "confirm":
+            marks = {one.where: one.mark for one in router.store().look()[1]}
+            assert after.good in marks
+            floor = marks[after.good].version
+        elif act == "reject" and after.good is None:
+            floor = 1
+        assert router.version(FailingDisk(0, errno.EROFS)) >= floor
+    version += 1
+    router.install(archive(version))
+    assert router.version() == version
 
 
 def test_the_order_of_the_steps(router: Router) -> None:

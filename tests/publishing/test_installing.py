@@ -4,12 +4,14 @@ import io
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from bundles import FILES, KEY, STRANGER, bundle, key_folder
 from ringfence.cli import main
+from ringfence.controlsocket import ControlSocket
 from ringfence.publishing import installing
 
 Result = tuple[int, str, str]
@@ -165,3 +167,31 @@ def test_what_is_installed_is_what_other_commands_ask(
         run("install", made(tmp_path / "1.tar", 1))
     assert said[1] == "configuration is fine: 2 rules"
     assert said[0] != said[1]
+
+
+def test_an_agent_that_was_given_its_rules_stays_there(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    answers: dict[str, dict[str, object]] = {
+        "status": {"rules_from": {"source": "/root/mine.tar"}},
+        "reload": {},
+    }
+    socket = ControlSocket(
+        f"{tmp_path}/run/control.sock", lambda asked: answers[str(asked["ask"])]
+    )
+    done = threading.Event()
+
+    def serve() -> None:
+        while not done.wait(0.01):
+            socket.serve()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        code, _, err = run("install", made(tmp_path / "1.tar", 1))
+    finally:
+        done.set()
+        thread.join()
+        socket.close()
+    assert (code, "started with --bundle /root/mine.tar" in err) == (1, True)

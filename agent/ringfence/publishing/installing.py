@@ -28,6 +28,8 @@ Parser = argparse.ArgumentParser
 
 TAKEN_UP: Final = 30.0
 """Seconds that the running agent has to take a bundle up; a small router takes five."""
+FROM_STORE: Final = ("factory", "a", "b", "embedded")
+"""What the agent says of rules that it was not given by hand."""
 _LOOK: Final = 0.1
 _TIME_ERROR: Final = 5
 """What adjtimex(2) returns while the clock is not synchronised."""
@@ -203,7 +205,14 @@ def _taken_up(config: "Config", digest: str | None) -> int:
             told = (ask(socket, {"ask": "status"}) or {}).get("rules_from")
         except RingfenceError:
             continue  # it is busy taking it up
-        if isinstance(told, dict) and told.get("digest") == digest:
+        if not isinstance(told, dict):
+            continue
+        if told["source"] not in FROM_STORE:
+            warn(
+                f"the agent was started with --bundle {told['source']}: it stays there"
+            )
+            return 1
+        if told.get("digest") == digest:
             say("the agent uses it now")
             return 0
     warn(f"the agent does not use it after {TAKEN_UP:g} s; its log says why")
