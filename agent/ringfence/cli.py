@@ -51,7 +51,7 @@ def _common(parser: Parser) -> None:
         "--bundle",
         type=Path,
         metavar="FILE",
-        help="signed bundle, or folder of rules, to use in place of the embedded ones",
+        help="signed bundle, or folder of rules, to use in place of the installed ones",
     )
 
 
@@ -72,13 +72,20 @@ def _offline(parser: Parser) -> None:
 
 
 def _configured(args: argparse.Namespace) -> "tuple[Config, Source | Path | None]":
-    """Return the configuration of an offline command, and the rules it asks for."""
+    """Return the configuration of an offline command, and the rules it asks for.
+
+    Without any, those that an agent would use, from the store where there is one.
+    """
     from ringfence.config import read_config
+    from ringfence.stock import find_store
 
     config = read_config(args.config)
     if args.keys is not None:
         config = config._replace(bundle_keys=str(args.keys.absolute()))
-    if not args.unsigned or args.bundle is None or not args.bundle.is_file():
+    if args.bundle is None:
+        store = find_store(config)
+        return config, None if store is None else store.peek()
+    if not args.unsigned or not args.bundle.is_file():
         return config, args.bundle
     from ringfence.bundle.opening import open_unverified
 
@@ -359,7 +366,7 @@ COMMANDS = {
         "count what was stopped, for others to learn from", _report_options, _report
     ),
     "bundle": Command(
-        "build, sign, verify, show and merge bundles of rules",
+        "bundles of rules: build, sign, review, install, go back",
         _bundle_options,
         _bundle,
     ),

@@ -20,7 +20,6 @@ import netfilterqueue
 from ringfence import report
 from ringfence.config import (
     Config,
-    assemble,
     fails_open,
     first_plan,
     kernel_plan,
@@ -37,6 +36,7 @@ from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.queue import Queue, losses
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant
+from ringfence.stock import Notice, Stock
 from ringfence.verdicts import Verdicts
 
 COUNTERS_EVERY: Final = 300.0
@@ -101,16 +101,17 @@ class Daemon:
     ) -> None:
         """Read and check everything; nothing is in the kernel yet.
 
-        `rules_dir` is a folder of rules or a signed bundle; None: the embedded rules.
+        `rules_dir` is a folder of rules or a signed bundle; None: the best bundle of
+        the store, or the embedded rules.
         `keep_bans` leaves the bans in force when the agent stops.
         """
         self._config_path = config_path
-        self._rules_dir = rules_dir
+        self._stock = Stock(rules_dir)
         self._keep_bans = keep_bans
         self._config = read_config(config_path)
         require_privilege()
         self._control = Control()
-        self.engine = Engine(assemble(self._config, rules_dir))
+        self.engine = Engine(self._stock.load(self._config))
         self._log = EventLog(sys.stdout.fileno(), self._config.log_max_per_second)
         self._stop = False
         self._reload = False
@@ -159,6 +160,7 @@ class Daemon:
             raise
         tables.deleted()
         self._verdicts.open_answering(_now())
+        self._adopt()
         self._ready("ready")
         self._listen()
         self._begin_offload()
@@ -186,7 +188,8 @@ class Daemon:
             if self._refill is not None and refilled < 0:
                 refilled = self._refill.fileno()
                 poll.register(refilled, select.POLLIN)
-            wait = max(0.0, due - time.monotonic())
+            mono = time.monotonic()
+            wait = max(0.0, min(due - mono, self._stock.wait(mono)))
             if self._severing.busy:
                 wait = min(wait, 1.0)
             ready = {fd for fd, _ in poll.poll(wait * 1000)}
@@ -207,6 +210,9 @@ class Daemon:
                 self._refilled()
             if self._severing.busy:
                 self._severing.turn(time.monotonic())
+            self._notice(
+                self._stock.tend(time.monotonic(), self._verdicts.internal_errors)
+            )
             if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
@@ -268,13 +274,24 @@ class Daemon:
             config = read_config(self._config_path)
             if config.kernel_queue != self._config.kernel_queue:
                 raise KernelError("kernel.queue can only be changed by a restart")
-            settings = assemble(config, self._rules_dir)
+            settings = self._stock.load(config)
         except RingfenceError as error:
             self._reload_failed(error)
             return
         wan = config.network_wan or tuple(self._wan)
         plan = kernel_plan(config, settings, wan)
         self._begin(_Refilling(plan, config, settings, "reload"))
+
+    def _adopt(self) -> None:
+        """Say that the rules that were loaded are in force."""
+        self._notice(
+            self._stock.adopt(time.monotonic(), self._verdicts.internal_errors)
+        )
+
+    def _notice(self, notice: Notice | None) -> None:
+        if notice is not None:
+            self._log.event("notice", _now(), **notice.fields)
+            self._reload |= notice.reload
 
     def _begin(self, refilling: "_Refilling") -> None:
         self._refilling = refilling
@@ -290,6 +307,7 @@ class Daemon:
             refill.finish()
         except KernelError as error:
             if done.why == "reload":
+                self._stock.refuse()
                 self._reload_failed(error)
             else:
                 self._log.event("notice", _now(), notice="no-offload", error=str(error))
@@ -304,6 +322,7 @@ class Daemon:
                 done.config.kernel_queue_length, fail_open=fails_open(done.config)
             )
             self._verdicts.open_answering(_now())
+            self._adopt()
         self._find_wan()
         if tuple(self._wan) != done.plan.wan:
             self._control.face(tuple(self._wan))
@@ -330,6 +349,7 @@ class Daemon:
             wan=self._wan,
             home=sorted(settings.world.home),
             rules=[rule.id for rule in settings.rules.rules],
+            bundle=self._stock.brief(),
         )
 
     def _counters(self, kernel: dict[str, int]) -> None:
@@ -387,11 +407,17 @@ class Daemon:
                 "wan": self._wan,
                 "no_listener_policy": self._config.policy_no_listener.word,
                 "queue_full_policy": self._config.policy_queue_full.word,
+                "rules_from": self._stock.record(_now().wall),
                 **self._figures(),
             }
+        if asked == "reload":
+            self._reload = True
+            return {}
         address = parse_address(str(question.get("address")))
         if asked not in ("banned", "forget") or address is None:
-            return {"error": "expected status, banned or forget with an address"}
+            return {
+                "error": "expected status, reload, banned or forget with an address"
+            }
         text = bans.network_text(address)
         if asked == "banned":
             seconds = question.get("ban_s")

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 
 from ringfence.bundle.vectors import Vector
+from ringfence.decision import Decision
 from ringfence.engine import Engine, Settings
 from ringfence.errors import ConfigError
 from ringfence.explain import explain
@@ -57,13 +58,20 @@ def _shown(vector: Vector) -> str:
 def _asked(vector: Vector, settings: Settings) -> dict[str, object]:
     if vector.what:
         return explain(vector.what, settings)
-    source = parse_address(vector.sender)
-    if source is None:
+    if parse_address(vector.sender) is None:
         return {"verdict": f"nothing: {vector.sender} is no address"}
-    data = _datagram(source, vector.send.encode("utf-8", "replace"))
-    decision = Engine(settings).inspect(Packet(data, LINKTYPE_RAW, len(data)), _WHEN)
+    decision = judge(vector.send, vector.sender, settings)
     rules = [finding.ruling.rule for finding in decision.findings]
     return {"verdict": decision.verdict.word, "rule": rules[0] if rules else None}
+
+
+def judge(message: str, sender: str, settings: Settings) -> Decision:
+    """Judge one SIP message that comes over UDP from an address, as the first ever."""
+    source = parse_address(sender)
+    if source is None:
+        raise ValueError(f"{sender} is no address")
+    data = _datagram(source, message.encode("utf-8", "replace"))
+    return Engine(settings).inspect(Packet(data, LINKTYPE_RAW, len(data)), _WHEN)
 
 
 def _datagram(source: bytes, payload: bytes) -> bytes:

@@ -86,6 +86,7 @@ def status_text(record: Mapping[str, object]) -> str:
             "errors",
             f"  {agent['answered']} refused callers answered, {agent['answers_held']} "
             f"not, {agent['answers_failed']} answers failed",
+            *_rules(agent.get("rules_from")),
         ]
     else:
         lines = ["agent: not running"]
@@ -112,3 +113,21 @@ def status_text(record: Mapping[str, object]) -> str:
     if len(banned) > SHOWN:
         lines.append(f"  and {len(banned) - SHOWN} more; --json shows all")
     return "\n".join(lines)
+
+
+def _rules(used: Mapping[str, object] | None) -> list[str]:
+    """Say which rules the agent runs on, and what is wrong with others."""
+    if used is None:
+        return []  # an agent of before an update, that runs on
+    if "version" not in used:
+        lines = [f"rules: {used['source']}"]
+    else:
+        notes = ", on trial" if used["trial"] else ""
+        notes += ", stale: a newer one is overdue" if used["stale"] else ""
+        lines = [
+            f"rules: version {used['version']} of epoch {used['epoch']}, "
+            f"{used['source']}{notes}"
+        ]
+    problems = used["problems"]
+    assert isinstance(problems, list)  # noqa: S101 - tells the type checker
+    return lines + [f"  ERROR: {problem}" for problem in problems]

@@ -85,6 +85,10 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
     "offload.source_rate": [(0, 0), (100_000, 100_000)],
     "offload.source_burst": [(1, 1), (100_000, 100_000)],
     "bundle.keys": [("/etc/keys", "/etc/keys")],
+    "bundle.store": [("/etc/rules", "/etc/rules")],
+    "bundle.factory": [("/rom/base.tar", "/rom/base.tar")],
+    "bundle.channel": [("stable", "stable"), ("a-1", "a-1"), ("x" * 32, "x" * 32)],
+    "bundle.trial": [(1, 1), (86_400, 86_400)],
     "control.socket": [("/run/x.sock", "/run/x.sock"), ("/" * 107, "/" * 107)],
     "log.full_numbers": [(True, True), (False, False)],
     "log.max_per_second": [(1, 1), (10_000, 10_000)],
@@ -182,6 +186,19 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
     ],
     "bundle.keys": [
         (value, "the absolute path of a folder") for value in ("keys", "", None, 1)
+    ],
+    "bundle.store": [
+        (value, "the absolute path of a folder") for value in ("rules", "", None, 1)
+    ],
+    "bundle.factory": [
+        (value, "the absolute path of a file") for value in ("a.tar", "", "/rom/", None)
+    ],
+    "bundle.channel": [
+        (value, 'the name of a channel, such as "stable"')
+        for value in ("", "Stable", "1st", "a b", "ä", "x" * 33, None, 1)
+    ],
+    "bundle.trial": [
+        (value, "a whole number from 1 to 86400") for value in (0, 86_401, True, "60s")
     ],
     "control.socket": [
         ("run/x.sock", SOCKET),

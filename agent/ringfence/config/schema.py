@@ -88,6 +88,14 @@ class Config(NamedTuple):
     kernel_mark: int
     bundle_keys: str
     """Folder of the public keys that bundles must be signed with, by epoch."""
+    bundle_store: str
+    """Folder of the bundles that were installed, and of what is known of them."""
+    bundle_factory: str
+    """The bundle that came with the firmware; it may be missing."""
+    bundle_channel: str
+    """Which bundles are installed; those of another channel are refused."""
+    bundle_trial: int
+    """Seconds that a new bundle has to run well before it is kept."""
     control_socket: str
     """Path of the socket that `status` and `unban` speak to the agent by; a change
     takes a restart."""
@@ -293,6 +301,25 @@ def _folder(value: Any) -> str:
     raise Unfit("the absolute path of a folder")
 
 
+def _file(value: Any) -> str:
+    if isinstance(value, str) and value[:1] == "/" and value[-1:] != "/":
+        return value
+    raise Unfit("the absolute path of a file")
+
+
+def _channel(value: Any) -> str:
+    if (
+        isinstance(value, str)
+        and 0 < len(value) <= 32
+        and value[0].isalpha()
+        and value.isascii()
+        and value.replace("-", "").isalnum()
+        and value == value.lower()
+    ):
+        return value
+    raise Unfit('the name of a channel, such as "stable"')
+
+
 def _socket(value: Any) -> str:
     # sun_path holds 108 bytes with its closing NUL (unix(7)).
     if isinstance(value, str) and value[:1] == "/" and len(value.encode()) < 108:
@@ -344,6 +371,10 @@ KEYS: Final[dict[str, Key]] = {
     "kernel.queue_length": Key(4096, _number(16, 65535)),
     "kernel.mark": Key(0x0F000000, _mark),
     "bundle.keys": Key("/usr/share/ringfence/keys", _folder),
+    "bundle.store": Key("/etc/ringfence/rules", _folder),
+    "bundle.factory": Key("/usr/share/ringfence/base.tar", _file),
+    "bundle.channel": Key("stable", _channel),
+    "bundle.trial": Key(60, _number(1, 86_400)),
     "control.socket": Key("/run/ringfence/control.sock", _socket),
 }
 """Path of every key, with `[rules.ID] mode` apart: its ids come from the bundle."""

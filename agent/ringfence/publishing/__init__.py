@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable
 from typing import Final
 
-from ringfence.publishing import making, merging, showing
+from ringfence.publishing import installing, making, merging, selftest, showing
 
 Parser = argparse.ArgumentParser
 Run = Callable[[argparse.Namespace], int]
@@ -18,7 +18,10 @@ def options(parser: Parser) -> None:
     """Add the subcommands."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     for name, (what, add, action) in ACTIONS.items():
-        sub = actions.add_parser(name, help=what, description=what)
+        if what:
+            sub = actions.add_parser(name, help=what, description=what)
+        else:  # what we call ourselves is not shown
+            sub = actions.add_parser(name)
         add(sub)
         sub.set_defaults(bundle_action=action)
 
@@ -48,4 +51,20 @@ ACTIONS: Final[dict[str, tuple[str, Callable[[Parser], None], Run]]] = {
         merging.merge_options,
         merging.merge,
     ),
+    "install": (
+        "use a bundle on this router, if it proves to be sound",
+        installing.install_options,
+        installing.install,
+    ),
+    "rollback": (
+        "give the bundle in use up, and go back to the one before",
+        installing.rollback_options,
+        installing.rollback,
+    ),
+    "status": (
+        "say which bundles this router has, and which it uses",
+        installing.status_options,
+        installing.status,
+    ),
+    "selftest": ("", selftest.selftest_options, selftest.selftest),
 }

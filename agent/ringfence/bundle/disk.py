@@ -1,0 +1,72 @@
+"""What the store does to the disk, step by step.
+
+Knows how a file is put in place of another so that at any moment, power cuts included,
+there is the old one or the new one: temporary file, fsync, rename, fsync of the folder.
+Tests take the place of `Disk` and let any of its steps fail.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ringfence.bundle.writing import sync_folder
+
+NEW: Final = ".new"
+"""Ending of a file that is being written. There is one writer, by the store's lock, so
+that what a writer left that died is simply written over."""
+
+
+class Disk:
+    """The steps; each raises `OSError`."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder that may be there, and those above it."""
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def create(self, path: Path) -> int:
+        """Begin a file; returns its descriptor."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        return os.open(path, flags, 0o644)
+
+    def write(self, file: int, data: bytes) -> int:
+        """Write some of it; returns how many bytes."""
+        return os.write(file, data)
+
+    def sync(self, file: int) -> None:
+        """Have a file's content on the disk."""
+        os.fsync(file)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Put a file in place of another."""
+        old.rename(new)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Have a folder's names on the disk."""
+        sync_folder(folder)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink()
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Put data in place of a file; an error leaves that as it was.
+
+        Only when the last step fails, the new one may be there.
+        """
+        new = path.with_name(path.name + NEW)
+        try:
+            file = self.create(new)
+            try:
+                rest = data
+                while rest:
+                    rest = rest[self.write(file, rest) :]
+                self.sync(file)
+            finally:
+                os.close(file)
+            self.rename(new, path)
+        except OSError:
+            with suppress(OSError):
+                self.unlink(new)  # a full disk needs the room
+            raise
+        self.sync_folder(path.parent)
