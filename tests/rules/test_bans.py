@@ -37,6 +37,14 @@ def test_a_ban_runs_out() -> None:
     assert bans.running(310.0) == []
 
 
+def test_a_shorter_ban_does_not_end_a_longer_one() -> None:
+    bans = Bans()
+    bans.ban(ONE, Length(7200, 7200), 0.0)
+    bans.ban(b"\0\0\0\1", Length(300, 300), 0.0)
+    assert not bans.none(400.0)
+    assert bans.left(ONE, 400.0) == 6800
+
+
 def test_a_step_is_forgiven_a_day() -> None:
     bans = Bans()
     bans.ban(ONE, ALL, 0.0)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable
 
 import pytest
-from builders import INSIDE, JAPAN, JAPAN6, engine, octets, sip, udp
+from builders import INSIDE, JAPAN, JAPAN6, engine, octets, sip, tcp, udp
 from ringfence.decision import Decision, Verdict
 from ringfence.engine import Engine
 from ringfence.packet import Instant, Packet
@@ -482,20 +482,26 @@ def test_an_address_that_nobody_knows_needs_no_proof() -> None:
     assert site.bans == [("dst", 300)]
 
 
-def test_what_is_told_to_a_known_address_that_asked_nothing_counts_for_nothing() -> (
-    None
-):
-    """Somebody asks for extensions in its name; the registrar tells it who exists."""
+@pytest.mark.parametrize(("over_tcp", "bans"), [(False, 0), (True, 1)])
+def test_what_a_known_address_is_told_counts_where_it_must_have_asked(
+    over_tcp: bool, bans: int
+) -> None:
+    """Over UDP somebody may have asked for extensions in its name; not over TCP."""
     site = Site(OPEN, refusal=404)
     assert site.login("101", "right", OFFICE) == 200
-    for number in range(20):
+    sent = 1
+    for number in range(5):
         fields = {"From": f"<sip:{number}@x>;tag=1", "To": f"<sip:{number}@x>"}
         fields |= {"Via": f"SIP/2.0/UDP {OFFICE};branch=z9hG4bKx{number}"}
         fields |= {"CSeq": "1 REGISTER", "Call-ID": f"x{number}"}
         answer = sip("OPTIONS", "sip:x", {**fields, "Contact": None})
         answer = answer.replace(b"OPTIONS sip:x SIP/2.0", b"SIP/2.0 404 Not Found", 1)
-        site.inspect(udp(answer, PBX, OFFICE))
-    assert site.bans == []
+        if over_tcp:
+            site.inspect(tcp(answer, sent, src=PBX, dst=OFFICE))
+            sent += len(answer)
+        else:
+            site.inspect(udp(answer, PBX, OFFICE))
+    assert len(site.bans) == bans
 
 
 def test_a_trunk_that_ours_registers_with_is_known() -> None:
@@ -527,6 +533,7 @@ def test_requests_that_count_do_not_for_a_known_address_without_proof() -> None:
     assert site.login("101", "right", OFFICE) == 200
     for prefix in ("9", "00", "011", "9011", "810", "8"):
         invite = sip("INVITE", f"sip:{prefix}4722334455@pbx", {"Call-ID": prefix})
-        assert site.inspect(udp(invite, OFFICE, PBX)).ban is None
-        assert site.inspect(udp(invite, STRANGER, PBX)) is not None
+        (finding,) = site.inspect(udp(invite, OFFICE, PBX)).findings
+        assert finding.ruling.rule != "dial-plan-guess"
+        site.inspect(udp(invite, STRANGER, PBX))
     assert [ban for ban in site.bans if ban] == [("src", 1800)], "the stranger's"
