@@ -164,6 +164,16 @@ def test_a_reload_changes_the_length(taken: Taken) -> None:
 
 
 @pytest.mark.netns
+def test_a_queue_holds_as_many_packets_as_it_is_long(taken: Taken) -> None:
+    """The socket they come by has room for no fewer."""
+    length = 4096
+    taken.bind_again(length, fail_open=False)
+    for _ in range(length + 10):
+        taken.send(b"x" * 1400)
+    assert losses(NUMBER) == {"waiting": length, "full": 10, "unsent": 0}
+
+
+@pytest.mark.netns
 def test_a_queue_already_taken(taken: Taken) -> None:
     owner = owner_of(NUMBER)
     with pytest.raises(KernelError) as refused:

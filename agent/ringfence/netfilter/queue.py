@@ -9,6 +9,7 @@ with `recv`, and its descriptor takes configuration messages: with the two, whol
 datagrams come through.
 """
 
+import contextlib
 import errno
 import socket
 import struct
@@ -26,6 +27,9 @@ BATCH: Final = 64
 """Packets read before the caller gets a turn for its other descriptors."""
 
 _BUFFER: Final = COPY_RANGE + 4096
+_ROOM: Final = 2_304
+"""Bytes that the kernel reckons for a packet of Ethernet's size in a socket."""
+_SO_RCVBUFFORCE: Final = 33  # past net.core.rmem_max; the socket module lacks it
 _NETLINK_NETFILTER: Final = 12
 _CONFIG: Final = (3 << 8) | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
 _NLM_F_REQUEST: Final = 1
@@ -99,7 +103,14 @@ class Queue:
         self.configure(length, fail_open=fail_open)
 
     def configure(self, length: int, *, fail_open: bool) -> None:
-        """Set how many packets may wait, and whether more are accepted unseen."""
+        """Set how many packets may wait, and whether more are accepted unseen.
+
+        They wait in the socket too: what finds no room there is handled like what
+        finds a full queue. Memory is taken only for what waits.
+        """
+        room = length * _ROOM // 2  # the kernel doubles it
+        with contextlib.suppress(PermissionError):  # in a container: as much as it is
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, room)
         self._socket.send(config_message(self.number, length, fail_open=fail_open))
 
     def fileno(self) -> int:
