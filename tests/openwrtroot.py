@@ -206,7 +206,9 @@ class OpenWrt:
         (info / "ringfence.list").write_text("".join(f"{name}\n" for name in listed))
         self.write("usr/bin/ringfence", AGENT, 0o755)
 
-    def run(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *words: str, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a program in the folder."""
         return subprocess.run(  # noqa: S603
             ["chroot", str(self.root), *words],  # noqa: S607
@@ -245,5 +247,7 @@ class OpenWrt:
 
     def switches(self, **values: str) -> None:
         """Write the uci configuration."""
-        options = "".join(f"\toption {name} '{text}'\n" for name, text in values.items())
+        options = "".join(
+            f"\toption {name} '{text}'\n" for name, text in values.items()
+        )
         self.write("etc/config/ringfence", f"config ringfence 'agent'\n{options}")

@@ -34,8 +34,7 @@ _SCRIPTS: Final = {
     "post-upgrade": f"export PKG_UPGRADE=1\n{_STEP}(\n{openwrt.POSTINST})\n"
     "default_postinst\n",
     "pre-deinstall": f"{_STEP}(\n{openwrt.PRERM})\ndefault_prerm\n",
-    "pre-upgrade": f"export PKG_UPGRADE=1\n{_STEP}(\n{openwrt.PRERM})\n"
-    "default_prerm\n",
+    "pre-upgrade": f"export PKG_UPGRADE=1\n{_STEP}(\n{openwrt.PRERM})\ndefault_prerm\n",
     "post-deinstall": openwrt.POSTRM,
 }
 

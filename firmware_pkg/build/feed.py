@@ -12,7 +12,12 @@ import stage
 from stage import Entry
 
 FOLDER: Final = stage.ROOT / "firmware_pkg" / "openwrt"
-_SOURCES: Final = ("agent/ringfence", "rules", "firmware_pkg/files", "firmware_pkg/build")
+_SOURCES: Final = (
+    "agent/ringfence",
+    "rules",
+    "firmware_pkg/files",
+    "firmware_pkg/build",
+)
 
 
 def build(out: Path) -> Path:

@@ -48,9 +48,7 @@ def entries() -> list[Entry]:
         stage.shipped("ringfence.init", "etc/init.d/ringfence", 0o755),
         stage.shipped("ringfence.config", "etc/config/ringfence", 0o600, kept=True),
         stage.shipped("ringfence.uci-defaults", "etc/uci-defaults/80-ringfence"),
-        stage.shipped(
-            "ringfence.capabilities.json", "etc/capabilities/ringfence.json"
-        ),
+        stage.shipped("ringfence.capabilities.json", "etc/capabilities/ringfence.json"),
         stage.shipped("ringfence.keep", "lib/upgrade/keep.d/ringfence"),
         stage.shipped("firewall.include", "usr/share/ringfence/firewall.include"),
         stage.shipped(

@@ -55,7 +55,9 @@ def test_what_it_is_told(recorded: Path) -> None:
 def test_it_holds_what_the_ipk_holds_and_openwrts_lists(recorded: Path) -> None:
     files = recorded / "files"
     found = {
-        path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()
+        path.relative_to(files).as_posix()
+        for path in files.rglob("*")
+        if path.is_file()
     }
     ours = {entry.path for entry in openwrt.entries()}
     lists = {

@@ -48,7 +48,9 @@ def namespace(_netns: None) -> Iterator[Namespace]:
         made.delete()
 
 
-def load(namespace: Namespace, *, name: str = "forward", offload: str = OFFLOAD) -> None:
+def load(
+    namespace: Namespace, *, name: str = "forward", offload: str = OFFLOAD
+) -> None:
     """Load the firewall as `fw4 reload` does, in one transaction."""
     text = RULES.format(name=name, offload=offload, include=INCLUDE)
     namespace.run("nft", "-f", "-", stdin=text)
@@ -57,7 +59,9 @@ def load(namespace: Namespace, *, name: str = "forward", offload: str = OFFLOAD)
 def rules(namespace: Namespace, chain: str = "forward") -> list[str]:
     text = namespace.run("nft", "--stateless", "list", "chain", "inet", "fw4", chain)
     lines = [line.strip() for line in text.splitlines()[2:]]
-    return [line for line in lines if line not in {"}", ""} and "type filter" not in line]
+    return [
+        line for line in lines if line not in {"}", ""} and "type filter" not in line
+    ]
 
 
 def ports(namespace: Namespace) -> list[str]:

@@ -65,7 +65,9 @@ def test_folders_come_before_what_they_hold(package: bytes) -> None:
 
 def test_what_is_executable(package: bytes) -> None:
     data = unpack(unpack(package)["./data.tar.gz"][1])
-    found = {n for n, (member, _) in data.items() if member.isfile() and member.mode & 1}
+    found = {
+        n for n, (member, _) in data.items() if member.isfile() and member.mode & 1
+    }
     assert found == {"./usr/bin/ringfence", "./etc/init.d/ringfence"}
     control = unpack(unpack(package)["./control.tar.gz"][1])
     scripts = {n for n, (member, _) in control.items() if member.isfile()}
@@ -143,11 +145,9 @@ def test_opkg_takes_it(package: bytes, tmp_path: Path) -> None:
     file = tmp_path / "ringfence.ipk"
 
     def call(*words: str) -> None:
+        options = ["-o", str(root), "--add-arch", "all:1", "--add-dest", "root:/"]
         subprocess.run(  # noqa: S603
-            [program, "-o", str(root), "--add-arch", "all:1", "--add-dest", "root:/"]
-            + ["--force-depends", *words],
-            check=True,
-            timeout=60,
+            [program, *options, "--force-depends", *words], check=True, timeout=60
         )
 
     config = root / stage.CONFIG
