@@ -1,16 +1,13 @@
 """The .ipk's own files, run where they would lie: over this machine's root.
 
 An overlay shows them there in a mount namespace; the machine itself has nothing of
-them. Python is this one, without any package but what comes with Python, once the
-agent needs no other.
+them.
 """
 
-import functools
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +16,9 @@ from typing import Any, Final
 import openwrt
 import pytest
 import stage
-import tree
 from lab.agent import to_toml
 from lab.namespaces import PREFIX, Namespace, Process, run, wait_until
+from openwrtroot import lay_over_this_machine
 
 MOUNT: Final = """
 set -e
@@ -38,18 +35,6 @@ exec chroot root "$@"
 """`made`, copied off the root that it lies in, over the machine's own root, its /run empty; then a program in it."""
 
 
-@functools.cache
-def bare() -> str:
-    """Return options that hide all packages besides Python's own, "" if needed yet."""
-    done = subprocess.run(  # noqa: S603
-        [sys._base_executable, "-S", "-c", "import ringfence.daemon, ringfence.config"],  # type: ignore[attr-defined]
-        capture_output=True,
-        check=False,
-        env={"PYTHONPATH": str(stage.ROOT / "agent")},
-    )
-    return "-S" if done.returncode == 0 else ""
-
-
 class Installed:
     """The files, and how to run something where they are."""
 
@@ -60,14 +45,7 @@ class Installed:
         self.folder = folder
         for name in ("made", "top", "root"):
             (folder / name).mkdir()
-        # On this machine /lib is a link, which a folder would hide.
-        held = [one for one in openwrt.entries() if not one.path.startswith("lib/")]
-        tree.write(held, folder / "made", 1_700_000_000)
-        python = sys._base_executable if bare() else sys.executable  # type: ignore[attr-defined]
-        launcher = folder / "made" / "usr/sbin/python3"
-        launcher.parent.mkdir(parents=True)
-        launcher.write_text(f'#!/bin/sh\nexec {python} {bare()} "$@"\n')
-        launcher.chmod(0o755)
+        lay_over_this_machine(folder / "made")
         done = self.run("true")
         if done.returncode:
             pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
