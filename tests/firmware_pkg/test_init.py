@@ -97,7 +97,7 @@ def test_reload_of_what_runs_is_a_signal(router: OpenWrt) -> None:
 
 
 def test_a_broken_configuration_is_the_agents_to_refuse(router: OpenWrt) -> None:
-    """It keeps the one it has; `lab` shows that on a live one."""
+    """It keeps the one it has, as `test_installed.py` shows."""
     router.service("start")
     router.running(True)
     router.write("broken", "")

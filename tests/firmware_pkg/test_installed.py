@@ -193,3 +193,25 @@ def test_it_protects_reloads_and_leaves(
         assert namespace.ruleset().strip() == ""
     finally:
         agent.stop()
+
+
+@pytest.mark.netns
+def test_a_reload_while_it_starts_does_not_end_it(
+    installed: Installed, namespace: Namespace, tmp_path: Path
+) -> None:
+    """As when an interface comes up at boot and the firewall loads anew."""
+    agent = Process(
+        namespace,
+        installed.words("ringfence", "run"),
+        tmp_path / "output",
+        installed.environment,
+    )
+    try:
+        words = Path(f"/proc/{agent.pid}/cmdline")
+        wait_until(lambda: b"ringfence.cli" in words.read_bytes(), 20, "Python starts")
+        agent.signal(signal.SIGHUP)
+        wait_until(lambda: '"type": "ready"' in agent.text(), 20, agent.text())
+        agent.signal(signal.SIGHUP)
+        wait_until(lambda: '"type": "reload"' in agent.text(), 20, agent.text())
+    finally:
+        agent.stop()
