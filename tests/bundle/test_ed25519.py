@@ -241,6 +241,20 @@ def test_keys_of_small_order_fit_nothing() -> None:
                 assert not both(MESSAGE, r + little(s), key)
 
 
+@pytest.mark.parametrize("part", range(8))
+def test_nobody_signs_for_a_key_of_small_order(part: int) -> None:
+    # No secret is needed: sooner or later it adds up, if such a key were one.
+    small, added_up = torsion(), False
+    for number in range(100):
+        s, message = secrets.randbelow(ORDER), b"message %d" % number
+        other = secrets.randbelow(8)
+        r = plus(base_times(s), small[other])
+        h = int.from_bytes(sha512(r + small[part] + message), "little") % ORDER
+        added_up |= (other + h * part) % 8 == 0
+        assert not both(message, r + little(s), small[part])
+    assert added_up
+
+
 def test_r_of_small_order_fits_nothing() -> None:
     # Whoever has the secret key can make such a signature; nobody else does.
     a = secrets.randbelow(ORDER)

@@ -48,7 +48,7 @@ def verifies(message: bytes, signature: bytes, key: bytes) -> bool:
     if s >= ORDER:
         return False
     a = _decoded(key)
-    if a is None or _of_small_order(a):
+    if a is None or _of_small_order((*a, 1)):
         return False
     h = int.from_bytes(sha512(r + key + message), "little") % ORDER
     found = _sum(s, h, a)
@@ -81,9 +81,9 @@ def _encoded(point: _Projective) -> bytes:
     return (y * inverse % _P | (x * inverse % _P & 1) << 255).to_bytes(32, "little")
 
 
-def _of_small_order(point: tuple[int, int] | _Projective) -> bool:
+def _of_small_order(point: _Projective) -> bool:
     """Tell whether eight times the point is nothing."""
-    x, y, z = (*point, 1)[:3]
+    x, y, z = point
     for _ in range(3):
         x, y, z, _ = _doubled(x, y, z)
     return x == 0 and y == z
