@@ -5,6 +5,7 @@ it and takes its own time. So the sender's speed is no part of the figure. The k
 says that every packet got its verdict, and which.
 """
 
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -72,6 +73,8 @@ class _Process:
 
 def measure(folder: Path, places: traffic.Sources, packets: int, rounds: int) -> Part:
     """Time every consumer on every mix, in turn, round by round."""
+    if importlib.util.find_spec("netfilterqueue") is None:
+        raise Skipped("netfilterqueue is not installed, the yardstick of all")
     mixes = {
         name: [traffic.ipv4(leg) for leg in build(places, packets)]
         for name, build in MIXES.items()
