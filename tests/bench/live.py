@@ -1,4 +1,6 @@
-"""Verdicts a second out of the kernel's queue, the agent's beside three yardsticks.
+"""Verdicts a second out of the kernel's queue, the agent's beside those that accept all.
+
+The agent and its queue are there with each binding: netfilterqueue's, and Python's own.
 
 The queue is filled first, while its consumer holds still; then the consumer drains
 it and takes its own time. So the sender's speed is no part of the figure. The kernel
