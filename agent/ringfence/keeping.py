@@ -250,15 +250,18 @@ def _trusted(path: Path) -> bytes:
         if error.errno == errno.ELOOP:
             raise OSError("it is a symbolic link") from None
         raise
-    with os.fdopen(file, "rb") as stream:
-        found = os.fstat(stream.fileno())
+    try:
+        found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             raise OSError("it is no file")
         if found.st_uid not in (0, os.geteuid()):
             raise OSError(f"it belongs to user {found.st_uid}")
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise OSError("others may write to it")
-        data = stream.read(MAX_BYTES + 1)
+        with open(file, "rb", closefd=False) as stream:
+            data = stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(file)
     if len(data) > MAX_BYTES:
         raise OSError(f"it has more than {MAX_BYTES} bytes")
     return data

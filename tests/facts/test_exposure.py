@@ -2,12 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pytest
-from builders import ABROAD, INSIDE, JAPAN, JAPAN6, engine, invite, register, sip, udp
+from builders import (
+    ABROAD,
+    INSIDE,
+    JAPAN,
+    JAPAN6,
+    invite,
+    octets,
+    register,
+    settings,
+    sip,
+    udp,
+)
 from ringfence.engine import Engine
-from ringfence.facts import exposure
+from ringfence.facts import Facts
 from ringfence.facts.dating import BUILT
 from ringfence.facts.days import DAY, WATCHED
 from ringfence.facts.exposure import (
@@ -17,7 +29,8 @@ from ringfence.facts.exposure import (
     MAX_TRIED,
     REGISTERS_WITHIN,
 )
-from ringfence.packet import Instant, Packet
+from ringfence.packet import Datagram, Instant
+from ringfence.sip.message import Message
 
 START = BUILT + 5 * 86_400.0
 TRUNK = "198.51.100.50"
@@ -33,11 +46,14 @@ def proof(number: int = 1, user: str = "201") -> dict[str, str | None]:
     }
 
 
+settled = cache(settings)
+
+
 class Site:
     """An engine, a clock, and who sends."""
 
     def __init__(self, toml: str = "") -> None:
-        self.engine: Engine = engine(toml)
+        self.engine = Engine(settled(toml))
         self.exposure = self.engine.exposure
         self.exposure.seeing = True
         self.mono = 100.0
@@ -407,7 +423,7 @@ def test_a_trunk_is_known_at_once_after_a_start(site: Site) -> None:
 def test_what_is_not_ours_is_refused_whole(site: Site, change: Any) -> None:
     month(site).goes(register(), TRUNK)
     before = site.exposure.dump(site.now)
-    with pytest.raises(ValueError, match="expected|hexadecimal"):
+    with pytest.raises(ValueError, match=r"expected|hexadecimal"):
         site.exposure.load({**before, **change})
     assert site.exposure.dump(site.now) == before
     for other in (None, [], "x", 3):
@@ -428,35 +444,26 @@ def test_more_senders_than_there_is_room_for(
 ) -> None:
     name = list(site.exposure.sizes())[table]
     for number in range(MAX_SENDERS):
-        site.exposure.requested(*facts(site, sip(method), sender(number)))
+        requested(site, sip(method), sender(number))
     assert site.exposure.sizes()[name] == (MAX_SENDERS, MAX_SENDERS)
     assert site.strangers == 0
-    site.exposure.requested(*facts(site, sip(method), sender(MAX_SENDERS)))
+    requested(site, sip(method), sender(MAX_SENDERS))
     assert site.exposure.sizes()[name] == (MAX_SENDERS, MAX_SENDERS)
     assert site.strangers == 1, "the oldest; nobody is forgotten"
 
 
-def facts(site: Site, payload: bytes, src: str) -> tuple[Any, Any, float]:
-    packet: Packet = udp(payload, src, INSIDE)
-    (finding,) = engine().inspect(packet, site.now).findings
-    return finding.facts, site.engine.signins.standing, site.mono
-
-
-@pytest.fixture(autouse=True)
-def _not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `requested` be called for what was not stopped without saying so."""
-    plain = exposure.Exposure.requested
-
-    def requested(self: exposure.Exposure, *args: Any, stopped: bool = False) -> None:
-        plain(self, *args, stopped=stopped)
-
-    monkeypatch.setattr(exposure.Exposure, "requested", requested)
+def requested(site: Site, payload: bytes, src: str) -> None:
+    """Give a request past the rules, one of which would stop so many."""
+    packet = Datagram(octets(src), octets(INSIDE), 5060, 5060, payload, False)
+    facts = Facts(site.engine.settings.world, packet, "outside", Message(payload))
+    standing = site.engine.signins.standing
+    site.exposure.requested(facts, standing, site.mono, stopped=False)
 
 
 def test_more_sign_ins_than_there_is_room_for(site: Site) -> None:
     for number in range(MAX_TRIED + 1):
         fields = proof(number)
-        site.exposure.requested(*facts(site, register(fields), JAPAN))
+        requested(site, register(fields), JAPAN)
     assert site.exposure.sizes()["sign-ins that wait"] == (MAX_TRIED, MAX_TRIED)
     site.answers(register(proof(0)), 200)
     assert site.record["honest_outside_last"] is None
