@@ -9,7 +9,6 @@ a chroot, so that their absolute paths are what they are on a router.
 them, over the root of the machine that tests run on.
 """
 
-import functools
 import io
 import os
 import shutil
@@ -21,7 +20,6 @@ from typing import Final
 
 import openwrt
 import pytest
-import stage
 import tree
 
 STANDINS: Final = {
@@ -261,29 +259,13 @@ class OpenWrt:
         self.write("etc/config/ringfence", f"config ringfence 'agent'\n{options}")
 
 
-@functools.cache
-def bare() -> bool:
-    """Tell whether the agent needs nothing but what comes with Python."""
-    done = subprocess.run(  # noqa: S603
-        [*_base(), "-S", "-c", "import ringfence.daemon, ringfence.config"],
-        capture_output=True,
-        check=False,
-        env={"PYTHONPATH": str(stage.ROOT / "agent")},
-    )
-    return done.returncode == 0
-
-
-def _base() -> list[str]:
-    return [str(getattr(sys, "_base_executable", sys.executable))]
-
-
 def lay_over_this_machine(folder: Path) -> None:
-    """Write our files, and a `python3` that sees no packages if none are needed."""
+    """Write our files, and a `python3` without any package besides its own modules."""
     # On this machine /lib is a link, which a folder would hide.
     held = [one for one in openwrt.entries() if not one.path.startswith("lib/")]
     tree.write(held, folder, 1_700_000_000)
-    python = [*_base(), "-S"] if bare() else [sys.executable]
+    python = getattr(sys, "_base_executable", sys.executable)
     launcher = folder / "usr/sbin/python3"
     launcher.parent.mkdir(parents=True)
-    launcher.write_text(f'#!/bin/sh\nexec {" ".join(python)} "$@"\n')
+    launcher.write_text(f'#!/bin/sh\nexec {python} -S "$@"\n')
     launcher.chmod(0o755)
