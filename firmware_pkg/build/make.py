@@ -8,6 +8,7 @@ skipped, and said why; asked for by name, that is a failure (exit code 1).
 
 import argparse
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,8 @@ def build_deb(out: Path, key: Path | None) -> list[Path]:
         if error.name != "deb":
             raise
         raise Skipped("firmware_pkg/build/deb.py is not there") from None
+    if lacking := deb.lacking():
+        raise Skipped(lacking)
     return [deb.build(out)]
 
 
@@ -74,7 +77,7 @@ def packages(asked: list[str], out: Path, key: Path | None) -> int:
         except Skipped as skipped:
             print(f"{name}: skipped: {skipped}")  # noqa: T201
             code |= bool(asked)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             print(f"{name}: failed: {error}", file=sys.stderr)  # noqa: T201
             code = 1
         else:
