@@ -43,7 +43,7 @@ def start(machine: Machine) -> tuple[str, ...]:
     """Return what starts the agent, now and with the machine."""
     if machine.system == "openwrt":
         return (
-            "uci set ringfence.main.enabled=1; uci commit ringfence",
+            "uci set ringfence.agent.enabled=1; uci commit ringfence",
             "/etc/init.d/ringfence enable; /etc/init.d/ringfence start",
             "logread -e ringfence",
         )

@@ -6,15 +6,16 @@ way. Statements it does not know count for nothing, so that a new nft breaks no 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-ALL: Final = 0xFFFFFFFF
-"""Every bit of a mark."""
+from ringfence.doctor.matching import ALL, fits, mask_of, written
+
+SetName = tuple[str, str, str]
+"""Family, table and name of a set."""
 
 _ENDS: Final = ("drop", "reject")
 _TERMINAL: Final = ("accept", "drop", "reject", "return", "goto")
-_TRANSPORTS: Final = {"tcp": 6, "udp": 17}
 
 
 class Chain(NamedTuple):
@@ -72,7 +73,7 @@ class Rule(NamedTuple):
         """Tell whether it takes a packet; None where that depends on more."""
         sure: bool | None = True
         for match in self.statements("match"):
-            said = _fits(match, transport, sport, dport)
+            said = fits(match, transport, sport, dport)
             if said is False:
                 return False
             if said is None:
@@ -86,21 +87,21 @@ class Rule(NamedTuple):
         """
         for match in self.statements("match"):
             if isinstance(match, dict):
-                mask = _mask_of(match.get("left"), which)
+                mask = mask_of(match.get("left"), which)
                 if mask is not None:
                     right = match.get("right")
                     yield mask, right if isinstance(right, int) else mask
         for vmap in self.statements("vmap"):
             if isinstance(vmap, dict):
-                mask = _mask_of(vmap.get("key"), which)
+                mask = mask_of(vmap.get("key"), which)
                 if mask is not None:
                     yield mask, mask
 
     def writes(self, which: str) -> Iterator[tuple[int, int]]:
         """Yield (bits that it may change, bits that it may set) of the mark."""
         for mangle in self.statements("mangle"):
-            if isinstance(mangle, dict) and _mask_of(mangle.get("key"), which) == ALL:
-                yield _written(mangle.get("value"), which)
+            if isinstance(mangle, dict) and mask_of(mangle.get("key"), which) == ALL:
+                yield written(mangle.get("value"), which)
 
 
 class Ruleset(NamedTuple):
@@ -157,8 +158,11 @@ class Ruleset(NamedTuple):
         )
 
 
-def parse_ruleset(text: str) -> Ruleset:
-    """Read nft's JSON; raises `ValueError` for what is none."""
+def parse_ruleset(text: str, sets: Mapping[SetName, list[Any]] = {}) -> Ruleset:
+    """Read nft's JSON; raises `ValueError` for what is none.
+
+    `sets` are the elements of named sets, as far as they are known.
+    """
     chains: dict[tuple[str, str, str], Chain] = {}
     rules: list[tuple[tuple[str, str, str], dict[str, Any]]] = []
     flowtables, helpers = [], []
@@ -193,7 +197,9 @@ def parse_ruleset(text: str) -> Ruleset:
         tuple(chains.values()),
         tuple(
             Rule(
-                chains.get(key, Chain(*key)), what.get("handle", 0), tuple(what["expr"])
+                chains.get(key, Chain(*key)),
+                what.get("handle", 0),
+                _filled(what["expr"], key[:2], sets),
             )
             for key, what in rules
             if isinstance(what.get("expr"), list)
@@ -202,6 +208,48 @@ def parse_ruleset(text: str) -> Ruleset:
         frozenset(tables),
         tuple(helpers),
     )
+
+
+def _filled(
+    expr: list[Any], where: tuple[str, str], sets: Mapping[SetName, list[Any]]
+) -> tuple[Any, ...]:
+    """Put the elements of named sets where comparisons name them."""
+    filled = []
+    for item in expr:
+        match = item.get("match") if isinstance(item, dict) else None
+        right = match.get("right") if isinstance(match, dict) else None
+        elements = None
+        if isinstance(right, str) and right.startswith("@"):
+            elements = sets.get((*where, right[1:]))
+        if elements is not None:
+            item = {"match": {**item["match"], "right": {"set": elements}}}
+        filled.append(item)
+    return tuple(filled)
+
+
+def port_sets(rules: Ruleset) -> set[SetName]:
+    """Name the sets by which rules compare ports."""
+    found = set()
+    for rule in rules.rules:
+        for match in rule.statements("match"):
+            left, right = match.get("left"), match.get("right")
+            payload = left.get("payload") if isinstance(left, dict) else None
+            if (
+                isinstance(payload, dict)
+                and payload.get("field") in ("sport", "dport")
+                and isinstance(right, str)
+                and right.startswith("@")
+            ):
+                found.add((rule.chain.family, rule.chain.table, right[1:]))
+    return found
+
+
+def elements(text: str) -> list[Any]:
+    """Read what `nft -j list set` prints; a set with none has no elements."""
+    for item in json.loads(text).get("nftables", []):
+        if "set" in item:
+            return list(item["set"].get("elem", []))
+    return []
 
 
 def _priority(value: Any) -> int:
@@ -236,88 +284,3 @@ def _verdicts(expr: Any) -> Iterator[str]:
 def ends_here(rule: Rule) -> bool:
     """Tell whether a packet that the rule takes goes no further in its chain."""
     return rule.has(*_TERMINAL)
-
-
-def _mask_of(side: Any, which: str) -> int | None:
-    """Return which bits of the mark an expression looks at; None for no mark."""
-    if not isinstance(side, dict):
-        return None
-    if isinstance(side.get(which), dict) and side[which].get("key") == "mark":
-        return ALL
-    both = side.get("&")
-    if isinstance(both, list) and len(both) == 2 and isinstance(both[1], int):
-        inner = _mask_of(both[0], which)
-        return None if inner is None else inner & both[1]
-    return None
-
-
-def _written(value: Any, which: str) -> tuple[int, int]:
-    """Return (bits that may change, bits that may be set) of a new mark."""
-    if isinstance(value, int):
-        return ALL, value
-    if isinstance(value, dict):
-        for operator in ("|", "^", "&"):
-            both = value.get(operator)
-            if not (isinstance(both, list) and len(both) == 2):
-                continue
-            rest, number = both
-            if not isinstance(number, int):
-                return ALL, ALL
-            changed, set_bits = (
-                (0, 0) if _mask_of(rest, which) == ALL else _written(rest, which)
-            )
-            if operator == "&":
-                return changed | ALL ^ number, set_bits & number
-            return changed | number, set_bits | number
-    return ALL, ALL
-
-
-def _fits(match: Any, transport: str, sport: int, dport: int) -> bool | None:
-    """Tell whether a packet passes one comparison; None where nobody can tell."""
-    if not isinstance(match, dict):
-        return None
-    left, right = match.get("left"), match.get("right")
-    if not isinstance(left, dict):
-        return None
-    payload, meta = left.get("payload"), left.get("meta")
-    got: bool | None = None
-    if isinstance(payload, dict):
-        protocol, field = payload.get("protocol"), payload.get("field")
-        if protocol in _TRANSPORTS and protocol != transport:
-            return False
-        if protocol in (*_TRANSPORTS, "th") and field in ("sport", "dport"):
-            got = _within(sport if field == "sport" else dport, right)
-        elif (protocol, field) in (("ip", "protocol"), ("ip6", "nexthdr")):
-            got = _protocol(transport, right)
-    elif isinstance(meta, dict) and meta.get("key") == "l4proto":
-        got = _protocol(transport, right)
-    if got is None:
-        return None
-    return not got if match.get("op") == "!=" else got
-
-
-def _protocol(transport: str, right: Any) -> bool | None:
-    named = _within(transport, right)
-    numbered = _within(_TRANSPORTS[transport], right)
-    return None if named is None else named or numbered
-
-
-def _within(value: int | str, right: Any) -> bool | None:
-    """Tell whether a value is in a number, range or set; None for a set by name."""
-    if isinstance(right, dict):
-        if isinstance(right.get("range"), list):
-            low, high = right["range"]
-            if (
-                isinstance(low, int)
-                and isinstance(high, int)
-                and isinstance(value, int)
-            ):
-                return low <= value <= high
-            return False
-        if isinstance(right.get("set"), list | str | int | dict):
-            right = right["set"]
-    if isinstance(right, list):
-        return any(_within(value, item) for item in right)
-    if isinstance(right, str) and right.startswith("@"):
-        return None
-    return bool(value == right)

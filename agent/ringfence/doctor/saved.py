@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ringfence.doctor.ruleset import ALL
+from ringfence.doctor.matching import ALL
 
 _NUMBER: Final = r"(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})"
 _PAIR: Final = re.compile(_NUMBER + r"(?:/" + _NUMBER + r")?")

@@ -6,6 +6,7 @@ from typing import Final
 from ringfence.doctor.checks import (
     agent,
     bundles,
+    bypass,
     exposure,
     kernel,
     machine,
@@ -36,8 +37,8 @@ CHECKS: Final[dict[str, Check]] = {
     "unheard": agent.unheard,
     "losses": agent.losses,
     "log": agent.log,
-    "offload": others.offload,
-    "sip-alg": others.alg,
+    "offload": bypass.offload,
+    "sip-alg": bypass.alg,
     "wan": network.wan,
     "sip-ports": network.ports,
     "tls": network.tls,
