@@ -381,7 +381,7 @@ COMMANDS = {
         "show what kernel and agent count, and who is banned", _status_options, _status
     ),
     "doctor": Command(
-        "find what keeps this machine from being protected, and say what to type",
+        "find what weakens the protection, say what to type",
         _doctor_options,
         _doctor,
     ),

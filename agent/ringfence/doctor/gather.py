@@ -67,7 +67,7 @@ def gather(config_path: Path | None, root: Root = Root()) -> Readings:  # noqa: 
     """Take every reading but the live probe."""
     configured = read_configured(config_path)
     config = configured.config
-    agent = attempt(lambda: ask(config.control_socket, {"ask": "status"}))
+    agent = attempt(lambda: _status(config.control_socket))
     pid = agent.get("pid") if isinstance(agent, dict) else None
     return Readings(
         machine=machine(root),
@@ -99,6 +99,13 @@ def gather(config_path: Path | None, root: Root = Root()) -> Readings:  # noqa: 
         udp_ports=attempt(lambda: bound_ports(root.proc, "udp")),
         tcp_ports=attempt(lambda: bound_ports(root.proc, "tcp")),
     )
+
+
+def _status(path: str) -> dict[str, object] | None:
+    agent = ask(path, {"ask": "status"})
+    if agent is not None and "pid" not in agent:
+        raise RingfenceError(f"{path}: not a status: {agent.get('error')}")
+    return agent
 
 
 def _or(reading: T | Unread, default: T) -> T:

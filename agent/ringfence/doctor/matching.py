@@ -24,6 +24,21 @@ def mask_of(side: Any, which: str) -> int | None:
     return None
 
 
+def compared(mask: int, right: Any) -> tuple[int, int]:
+    """Return (mask, value) of a comparison of the mark.
+
+    nft writes a mask that begins with ones as the length of a prefix.
+    """
+    if isinstance(right, int):
+        return mask, right
+    prefix = right.get("prefix") if isinstance(right, dict) else None
+    if isinstance(prefix, dict) and isinstance(prefix.get("len"), int):
+        first, address = prefix["len"], prefix.get("addr")
+        ones = ALL ^ ALL >> first
+        return mask & ones, address if isinstance(address, int) else ones
+    return mask, mask
+
+
 def written(value: Any, which: str) -> tuple[int, int]:
     """Return (bits that may change, bits that may be set) of a new mark."""
     if isinstance(value, int):
@@ -89,6 +104,10 @@ def _within(value: int | str, right: Any) -> bool | None:
             ):
                 return low <= value <= high
             return False
+        prefix = right.get("prefix")
+        if isinstance(prefix, dict) and isinstance(value, int):
+            rest = 16 - prefix["len"]
+            return bool(value >> rest == prefix["addr"] >> rest)
         if isinstance(right.get("set"), list | str | int | dict):
             right = right["set"]
     if isinstance(right, list):

@@ -35,6 +35,10 @@ _AHEAD: Final = (
     "a rule of the firewall that works ahead of ours stopped it, as it does with "
     "whatever comes by an interface that it does not know"
 )
+_UNSEEN: Final = (
+    "the agent never saw it; whether a rule ahead of ours stopped it, or none, cannot be "
+    f"told without {DEVICE} (OpenWrt: kmod-tun)"
+)
 _ROUTED: Final = "this machine forwards nothing (net.ipv4.ip_forward is 0)"
 _UNWATCHED: Final = (
     f"there is no {DEVICE} here (OpenWrt: kmod-tun), without which only what this "
@@ -133,11 +137,16 @@ def _first_hop(
             f"route: {unsent.strerror}"
         )
     lost = {"input": _UNWATCHED, "forward": _UNWATCHED}
-    return _outcome(path, {"output": _Sent(token, lambda: False)}, lost)
+    sent = {"output": _Sent(token, lambda: False)}
+    return _outcome(path, sent, lost, unseen=_UNSEEN)
 
 
 def _outcome(
-    path: str, sent: Mapping[str, _Sent], lost: Mapping[str, str]
+    path: str,
+    sent: Mapping[str, _Sent],
+    lost: Mapping[str, str],
+    *,
+    unseen: str = _AHEAD,
 ) -> Probe | Unread:
     """Wait for what becomes of the messages."""
     until = time.monotonic() + PATIENCE
@@ -161,7 +170,7 @@ def _outcome(
         time.sleep(_LOOK)
     time.sleep(_LOOK)  # what was seen and let go all the same
     passed |= {way for way, message in sent.items() if message.arrived()}
-    nowhere = {way: _AHEAD for way in sent if way not in seen | passed}
+    nowhere = {way: unseen for way in sent if way not in seen | passed}
     return Probe(
         tuple(way for way in WAYS if way in seen - passed),
         tuple(way for way in WAYS if way in passed),

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from ringfence.doctor.matching import ALL, fits, mask_of, written
+from ringfence.doctor.matching import ALL, compared, fits, mask_of, written
 
 SetName = tuple[str, str, str]
 """Family, table and name of a set."""
@@ -89,8 +89,7 @@ class Rule(NamedTuple):
             if isinstance(match, dict):
                 mask = mask_of(match.get("left"), which)
                 if mask is not None:
-                    right = match.get("right")
-                    yield mask, right if isinstance(right, int) else mask
+                    yield compared(mask, match.get("right"))
         for vmap in self.statements("vmap"):
             if isinstance(vmap, dict):
                 mask = mask_of(vmap.get("key"), which)

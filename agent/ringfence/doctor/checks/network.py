@@ -16,7 +16,7 @@ def wan(readings: Readings) -> Iterator[Finding]:
     """Ask which interfaces face strangers: only those are outside."""
     configured, agent = readings.config.network_wan, running(readings)
     names = configured or (
-        tuple(agent["wan"]) if agent is not None else readings.default_routes
+        tuple(agent.get("wan", ())) if agent is not None else readings.default_routes
     )
     if not names:
         yield Finding(

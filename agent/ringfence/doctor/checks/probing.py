@@ -52,7 +52,7 @@ def probe(readings: Readings) -> Iterator[Finding]:
             "a test INVITE reached the agent and was dropped by its verdict: "
             + _named(found.proven)
             + (f"\n{lost}" if lost else ""),
-            "It came by an interface of its own; that the WAN leads to the same hooks is "
+            "It came over IPv4, by an interface of its own; that the WAN leads to the same hooks is "
             "not proven by it.",
         )
     elif not found.passed:
