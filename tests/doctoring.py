@@ -76,6 +76,15 @@ def settings(text: str) -> Config:
     return parse_config(text, "test")
 
 
+def counting(**packets: int) -> Ruleset:
+    """Return our table with counters."""
+    where = {"family": "inet", "table": TABLE}
+    return ruleset(
+        {"counter": {**where, "name": name, "packets": count, "bytes": 0}}
+        for name, count in packets.items()
+    )
+
+
 def ours(*, native_queue: bool = True) -> list[dict[str, Any]]:
     """Return our table as nft shows it, by its hooks."""
     items: list[dict[str, Any]] = [{"table": {"family": "inet", "name": TABLE}}]
@@ -173,7 +182,6 @@ HEALTHY: Final = Readings(
     xtables=True,
     features={},
     ruleset=ruleset(),
-    counters={"unheard": 0},
     saved=(),
     ip_rules=(),
     queues=(QueueLine(5060, PID, "python3"),),

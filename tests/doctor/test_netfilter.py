@@ -87,13 +87,13 @@ def test_our_rules_are_whole_until_somebody_changes_them(entered: Namespace) -> 
     assert one("table", read(agent=agent)).state == "fine"
     assert one("order", read(agent=agent)).state == "fine"
     assert states("marks", read(agent=agent)) == ["fine"]
-    assert netfilter.counters() is not None
+    assert netfilter.ruleset().counted("inet", "ringfence") is not None
 
     entered.run("nft", "flush chain inet ringfence inspect_forward")
     assert "inspect_forward" in one("table", read(agent=agent)).what
     entered.run("nft", "delete table inet ringfence")
     assert one("table", read(agent=agent)).state == "problem"
-    assert netfilter.counters() is None
+    assert netfilter.ruleset().counted("inet", "ringfence") is None
 
 
 def test_a_firewall_of_others_with_marks_of_its_own(entered: Namespace) -> None:

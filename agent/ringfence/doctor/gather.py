@@ -80,7 +80,6 @@ def gather(config_path: Path | None, root: Root = Root()) -> Readings:  # noqa: 
         ctnetlink=attempt(netfilter.ctnetlink) is not False,
         conntrack=(root.proc / "sys/net/netfilter/nf_conntrack_max").exists(),
         ruleset=attempt(netfilter.ruleset),
-        counters=attempt(netfilter.counters),
         saved=attempt(netfilter.saved),
         ip_rules=attempt(netfilter.ip_rules),
         hardware_offload=_or(attempt(netfilter.hardware_offload), ()),

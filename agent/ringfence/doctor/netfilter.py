@@ -21,7 +21,7 @@ from ringfence.doctor.ruleset import (
 )
 from ringfence.doctor.saved import SavedRule, parse_rules, parse_saved
 from ringfence.errors import KernelError
-from ringfence.netfilter import bans, nft
+from ringfence.netfilter import nft
 from ringfence.netfilter.programs import call, find, program
 
 FEATURES: Final = {
@@ -125,11 +125,6 @@ def ruleset() -> Ruleset:
         if status == 0:
             sets[name] = elements(output)
     return parse_ruleset(text, sets)
-
-
-def counters() -> dict[str, int] | None:
-    """Read our counters, in packets; None without our table."""
-    return bans.counters()
 
 
 def hardware_offload() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from ringfence.config import Config, parse_config
 from ringfence.doctor.ruleset import Ruleset
 from ringfence.doctor.saved import SavedRule
+from ringfence.netfilter.nft import TABLE
 
 
 class Unread(NamedTuple):
@@ -151,8 +152,6 @@ class Readings(NamedTuple):
     conntrack: bool = True
     ctnetlink: bool = True
     ruleset: Ruleset | Unread = NOT_ASKED
-    counters: Mapping[str, int] | Unread | None = NOT_ASKED
-    """Those of our table, in packets; None without it."""
     saved: tuple[SavedRule, ...] | Unread = ()
     ip_rules: tuple[tuple[int, int, str], ...] | Unread = ()
     """(mask, value, rule) of routing rules that ask for a mark."""
@@ -183,6 +182,12 @@ class Readings(NamedTuple):
     def config(self) -> Config:
         """The configuration in force, or the defaults."""
         return self.configured.config
+
+    @property
+    def counters(self) -> Mapping[str, int] | Unread | None:
+        """What our table counts, in packets; None without it."""
+        rules = self.ruleset
+        return rules if isinstance(rules, Unread) else rules.counted("inet", TABLE)
 
     @property
     def native_queue(self) -> bool:

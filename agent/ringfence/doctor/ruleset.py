@@ -114,6 +114,19 @@ class Ruleset(NamedTuple):
     """(family, name)."""
     helpers: tuple[str, ...] = ()
     """Labels of connection tracking helpers of type sip."""
+    counters: Mapping[str, int] = {}
+    """Packets by label of a named counter."""
+
+    def counted(self, family: str, table: str) -> dict[str, int] | None:
+        """Return packets by counter name of one table; None where it is not there."""
+        if (family, table) not in self.tables:
+            return None
+        start = f"{family} {table} "
+        return {
+            label.removeprefix(start): packets
+            for label, packets in self.counters.items()
+            if label.startswith(start)
+        }
 
     def hooked(self, *hooks: str, but: str = "") -> list[Chain]:
         """List base chains of those hooks, by priority; without those of a table."""
@@ -165,6 +178,7 @@ def parse_ruleset(text: str, sets: Mapping[SetName, list[Any]] = {}) -> Ruleset:
     chains: dict[tuple[str, str, str], Chain] = {}
     rules: list[tuple[tuple[str, str, str], dict[str, Any]]] = []
     flowtables, helpers = [], []
+    counters: dict[str, int] = {}
     tables = set()
     found = json.loads(text)
     items = found.get("nftables") if isinstance(found, dict) else None
@@ -188,6 +202,8 @@ def parse_ruleset(text: str, sets: Mapping[SetName, list[Any]] = {}) -> Ruleset:
                 )
             elif kind == "rule":
                 rules.append(((family, table, str(what.get("chain"))), what))
+            elif kind == "counter":
+                counters[f"{family} {table} {name}"] = int(what.get("packets", 0))
             elif kind == "flowtable":
                 flowtables.append(f"{family} {table} {name}")
             elif kind == "ct helper" and what.get("type") == "sip":
@@ -206,6 +222,7 @@ def parse_ruleset(text: str, sets: Mapping[SetName, list[Any]] = {}) -> Ruleset:
         tuple(flowtables),
         frozenset(tables),
         tuple(helpers),
+        counters,
     )
 
 

@@ -1,7 +1,18 @@
 """The agent: configured, running, and what it lost."""
 
 import pytest
-from doctoring import DEBIAN, HEALTHY, agent, config, found, one, settings, states
+from doctoring import (
+    DEBIAN,
+    HEALTHY,
+    agent,
+    config,
+    counting,
+    found,
+    one,
+    ruleset,
+    settings,
+    states,
+)
 from ringfence.doctor.readings import Configured, Unread
 
 
@@ -86,11 +97,11 @@ def test_packets_that_met_no_agent() -> None:
     assert one("unheard").state == "fine"
     assert one("unheard", agent=agent(unheard_before=3)).state == "note"
     assert one("unheard", agent=agent(lost_before=3)).state == "note"
-    assert one("unheard", agent=None, counters={"unheard": 9}).state == "warning"
-    assert "9 packets" in one("unheard", agent=None, counters={"unheard": 9}).what
-    assert one("unheard", agent=None, counters={}).state == "note"
-    assert found("unheard", agent=None, counters=None) == []
-    assert one("unheard", counters=Unread("why")).state == "unknown"
+    assert one("unheard", agent=None, ruleset=counting(unheard=9)).state == "warning"
+    assert "9 packets" in one("unheard", agent=None, ruleset=counting(unheard=9)).what
+    assert one("unheard", agent=None, ruleset=counting()).state == "note"
+    assert found("unheard", agent=None, ruleset=ruleset(own=False)) == []
+    assert one("unheard", ruleset=Unread("why")).state == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +117,9 @@ def test_packets_that_met_no_agent() -> None:
 def test_a_full_queue(queue: dict[str, int], unheard: int, state: str) -> None:
     """What passed unheard before this agent listened, 5 here, is not its queue's."""
     running = agent(kernel_queue=queue, unheard_before=5)
-    assert one("losses", agent=running, counters={"unheard": unheard}).state == state
+    assert (
+        one("losses", agent=running, ruleset=counting(unheard=unheard)).state == state
+    )
 
 
 def test_a_log_that_is_not_whole() -> None:

@@ -29,7 +29,6 @@ def test_nothing_read_makes_every_check_speak_and_none_fall() -> None:
         queue_statement=blind,
         features=blind,
         ruleset=blind,
-        counters=blind,
         saved=blind,
         ip_rules=blind,
         queues=blind,
@@ -94,7 +93,6 @@ def test_the_report_of_a_bare_router() -> None:
     """An OpenWrt router just unpacked: no agent, no configuration, nothing installed."""
     bare = HEALTHY._replace(
         agent=None,
-        counters=None,
         ruleset=Unread("only root may ask the kernel that"),
         queue_statement=False,
         xtables=False,
