@@ -135,6 +135,9 @@ def test_memory(tmp_path: Path) -> None:
     assert memory(tmp_path, 77) == (80 << 20, 120 << 20, 12 << 20)
     assert memory(tmp_path, 78) == (80 << 20, 120 << 20, None)
     assert memory(tmp_path, None).agent is None
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "status").write_text("RssAnon:\t  1024 kB\n")
+    assert memory(tmp_path, None).available == 81 << 20
 
 
 def test_the_store_s_disk(tmp_path: Path) -> None:

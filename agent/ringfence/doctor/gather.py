@@ -172,11 +172,14 @@ def _synced() -> bool | None:
 def memory(proc: Path, pid: object) -> Memory:
     """Read how much memory is left, and how much the agent has."""
     sizes = _sizes(proc / "meminfo")
+    ours = attempt(lambda: _sizes(proc / "self" / "status").get("RssAnon", 0))
     own = None
     if isinstance(pid, int):
         found = attempt(lambda: _sizes(proc / str(pid) / "status"))
         own = None if isinstance(found, Unread) else found.get("RssAnon")
-    return Memory(sizes["MemAvailable"], sizes["MemTotal"], own)
+    # What this command takes is free again when it ends.
+    available = sizes["MemAvailable"] + _or(ours, 0)
+    return Memory(available, sizes["MemTotal"], own)
 
 
 def _sizes(path: Path) -> dict[str, int]:
