@@ -3,11 +3,24 @@
 from pathlib import Path
 
 import pytest
-from doctoring import DEBIAN, HEALTHY, one
+from doctoring import (
+    AGENT,
+    BOTH,
+    DEBIAN,
+    FLOW,
+    FLOWTABLE,
+    HEALTHY,
+    PID,
+    agent,
+    chain,
+    one,
+    ruleset,
+    set_mark,
+)
 from golden import check
 from ringfence.doctor.checks import CHECKS, judge
 from ringfence.doctor.finding import FINE, NOTE, STATES, UNKNOWN, Finding, worst
-from ringfence.doctor.readings import Readings, Unread
+from ringfence.doctor.readings import Probe, QueueLine, Readings, Unread
 from ringfence.doctor.rendering import text_lines
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -102,3 +115,23 @@ def test_the_report_of_a_bare_router() -> None:
     )
     text = "\n".join(text_lines(judge(bare))) + "\n"
     check(GOLDEN / "bare-openwrt.txt", text)
+
+
+def test_the_report_of_an_office_with_a_provider_s_router_behind_it() -> None:
+    """Debian with everything that users complain of: offload, ALG, marks, open port."""
+    firewall = chain("forward", "forward", 0, [BOTH, FLOW], table="filter")
+    marking = chain("mangle", "forward", 20, [set_mark(7)], table="shaper")
+    exposed = {**AGENT["exposure"], "strangers_30d": 4711}
+    office = HEALTHY._replace(
+        machine=DEBIAN._replace(firewall="ufw"),
+        agent=agent(exposure=exposed, internal_errors=1),
+        ruleset=ruleset([FLOWTABLE], firewall, marking),
+        modules=frozenset({"nf_nat_sip", "nf_conntrack_sip"}),
+        helper_sysctl=1,
+        udp_ports=frozenset({5060, 5080}),
+        tcp_ports=frozenset({5061}),
+        queues=(QueueLine(5060, PID, "python3"), QueueLine(0, 512, "Suricata-Main")),
+        probe=Probe(("output",), ("forward",), ("forward",), {"input": "a firewall"}),
+    )
+    text = "\n".join(text_lines(judge(office))) + "\n"
+    check(GOLDEN / "debian-office.txt", text)

@@ -125,6 +125,19 @@ def test_another_mark_of_ours_meets_others() -> None:
     assert one("marks", ruleset=theirs, configured=ours).state == "problem"
 
 
+def test_four_bits_that_nobody_uses_are_proposed() -> None:
+    line = "1: from all fwmark 0xff000000/0xff000000 lookup 7\n"
+    line += "2: from all fwmark 0x100000/0x00100000 lookup 8\n"
+    said = one("marks", ip_rules=tuple(parse_rules(line)))
+    assert any("mark = 0x000f0000" in command for command in said.do)
+    everything = "".join(
+        f"{shift}: from all fwmark 0x0/{hex(1 << shift)} lookup 7\n"
+        for shift in range(32)
+    )
+    said = one("marks", ip_rules=tuple(parse_rules(everything)))
+    assert said.do == ("# no four bits are free: narrow what the others use",)
+
+
 def test_what_was_not_seen_is_unknown() -> None:
     assert one("marks", saved=Unread("not root")).state == "unknown"
     assert one("marks", ip_rules=Unread("ip is not in PATH")).state == "unknown"

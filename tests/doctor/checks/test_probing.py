@@ -28,6 +28,8 @@ def test_what_passed_is_a_problem() -> None:
     assert "never saw it" in said.what
     seen = one("probe", probe=Probe((), ("input",)))
     assert "not carried out" in seen.what
+    both = one("probe", probe=Probe((), ("output", "input"), ("input",)))
+    assert "never saw it where it is about what comes in" in both.what
     some = Probe(("output",), ("forward",), ("forward",))
     assert states("probe", probe=some) == ["problem", "fine"]
 

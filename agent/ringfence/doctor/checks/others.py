@@ -15,14 +15,34 @@ from ringfence.netfilter.xtables import CHAIN
 
 _ELSEWHERE = 40_000
 """A port of no service, for the other end of a flow."""
-_OTHER_MARK = "0x00f00000"
 
 
 def marks(readings: Readings) -> Iterator[Finding]:
     """Look for others that use our four bits of the packet mark."""
     ours = readings.config.kernel_mark
-    used: dict[str, None] = {}
-    torn: dict[str, None] = {}
+    used, torn = _users(readings, ours)
+    if torn:
+        yield Finding(
+            "marks",
+            PROBLEM,
+            f"between our steps others write into our bits of the mark (0x{ours:08x}):\n"
+            + "\n".join(torn),
+            "The verdict travels in those bits: what should be dropped passes.",
+            (
+                f"# give them a priority below {steps(readings)[0]}, or have them leave "
+                "our bits as they are:",
+                f"# meta mark set meta mark & 0x{ours:08x} | VALUE",
+            ),
+        )
+    if used:
+        yield Finding(
+            "marks",
+            PROBLEM,
+            f"others use our bits of the mark (0x{ours:08x}):\n" + "\n".join(used),
+            "Their packets are taken for judged ones, and may be dropped; ours may be "
+            "routed elsewhere.",
+            _free(readings),
+        )
     unread = [
         f"{name}: {reading.why}"
         for name, reading in (
@@ -32,52 +52,52 @@ def marks(readings: Readings) -> Iterator[Finding]:
         )
         if isinstance(reading, Unread)
     ]
-    if not isinstance(readings.ruleset, Unread):
-        _nft_marks(readings, readings.ruleset, used, torn)
-    if not isinstance(readings.saved, Unread):
-        for saved in readings.saved:
-            if any(_shares(*pair, ours) for pair in saved.uses()) and not _ours(
-                saved.text
-            ):
-                used[saved.label] = None
-            written = saved.writes()
-            if written is not None and saved.table == "security" and written[0] & ours:
-                torn[saved.label] = None
-            elif written is not None and _sets(*written, ours):
-                used[saved.label] = None
-    if not isinstance(readings.ip_rules, Unread):
-        for mask, value, text in readings.ip_rules:
-            if _shares(mask, value, ours):
-                used[f"ip rule: {text}"] = None
-    free = configure(readings, f"[kernel] mark = {_OTHER_MARK} (four bits nobody uses)")
-    if torn:
-        yield Finding(
-            "marks",
-            PROBLEM,
-            f"between our steps others write into our bits of the mark (0x{ours:08x}):\n"
-            + "\n".join(torn),
-            "The verdict travels in those bits: what should be dropped passes.",
-            free,
-        )
-    if used:
-        yield Finding(
-            "marks",
-            PROBLEM,
-            f"others use our bits of the mark (0x{ours:08x}):\n" + "\n".join(used),
-            "Their packets are taken for judged ones, and may be dropped; ours may be "
-            "routed elsewhere.",
-            free,
-        )
     if unread:
         yield Finding("marks", UNKNOWN, "not seen: " + "; ".join(unread))
     elif not torn and not used:
         yield Finding("marks", FINE, f"nobody else uses 0x{ours:08x} of the mark")
 
 
+def _free(readings: Readings) -> tuple[str, ...]:
+    """Name four bits that nobody here uses, if there are any."""
+    for shift in range(28, -1, -4):
+        bits = 0xF << shift
+        if not any(_users(readings, bits)):
+            return configure(readings, f"[kernel] mark = 0x{bits:08x}")
+    return ("# no four bits are free: narrow what the others use",)
+
+
+def _users(readings: Readings, ours: int) -> tuple[list[str], list[str]]:
+    """Name who uses bits of the mark, and who writes into them between our steps."""
+    used: dict[str, None] = {}
+    torn: dict[str, None] = {}
+    if not isinstance(readings.ruleset, Unread):
+        _nft_marks(readings, readings.ruleset, ours, used, torn)
+    if not isinstance(readings.saved, Unread):
+        for saved in readings.saved:
+            if _ours(saved.text):
+                continue
+            written = saved.writes()
+            if written is not None and saved.table == "security" and written[0] & ours:
+                torn[saved.label] = None
+            elif any(_shares(*pair, ours) for pair in saved.uses()) or (
+                written is not None and _sets(*written, ours)
+            ):
+                used[saved.label] = None
+    if not isinstance(readings.ip_rules, Unread):
+        for mask, value, text in readings.ip_rules:
+            if _shares(mask, value, ours):
+                used[f"ip rule: {text}"] = None
+    return list(used), list(torn)
+
+
 def _nft_marks(
-    readings: Readings, rules: Ruleset, used: dict[str, None], torn: dict[str, None]
+    readings: Readings,
+    rules: Ruleset,
+    ours: int,
+    used: dict[str, None],
+    torn: dict[str, None],
 ) -> None:
-    ours = readings.config.kernel_mark
     inspect, _, enforce = steps(readings)
     for chain in rules.hooked(*HOOKS, but=TABLE):
         if inspect <= chain.priority <= enforce:
@@ -85,9 +105,7 @@ def _nft_marks(
                 if any(changed & ours for changed, _ in rule.writes("meta")):
                     torn[rule.label] = None
     for rule in rules.rules:
-        if rule.chain.table == TABLE or rule.label in torn:
-            continue
-        if _ours_by_nft(rule):
+        if rule.chain.table == TABLE or rule.label in torn or _ours_by_nft(rule):
             continue
         if any(_shares(*pair, ours) for pair in rule.uses("meta")) or any(
             _sets(*pair, ours) for pair in rule.writes("meta")

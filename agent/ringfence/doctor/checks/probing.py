@@ -28,17 +28,15 @@ def probe(readings: Readings) -> Iterator[Finding]:
         yield Finding("probe", UNKNOWN, f"no test INVITE was sent: {found.why}")
         return
     if found.passed:
-        unjudged = _named(found.unjudged)
+        how = "the agent saw it, and its verdict was not carried out"
+        if found.unjudged:
+            how = "the agent never saw it"
+            if found.unjudged != found.passed:
+                how += f" where it is about {_named(found.unjudged)}"
         yield Finding(
             "probe",
             PROBLEM,
-            "a test INVITE went through: "
-            + _named(found.passed)
-            + (
-                f"; the agent never saw it: {unjudged}"
-                if found.unjudged
-                else "; the agent saw it and its verdict was not carried out"
-            ),
+            f"a test INVITE went through: {_named(found.passed)}; {how}",
             "An attacker's INVITE goes the same way.",
             ("nft list table inet ringfence", *restart(readings.machine)),
         )
