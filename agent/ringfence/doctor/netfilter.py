@@ -47,6 +47,7 @@ _PERMISSION: Final = (
     "you must be root",
     "Permission denied",
 )
+_HANGS: Final = "did not answer within"
 _NETLINK_NETFILTER: Final = 12
 _GET_STATS: Final = (1 << 8) | 5  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET_STATS
 _ERROR: Final = 2  # NLMSG_ERROR
@@ -84,19 +85,25 @@ def queue_statement(queue: int) -> bool:
 
 def _asked(text: str) -> str | None:
     status, _, complaint = _nft("-c", "-f", "-", text=text)
-    if status != 0 and _forbidden(complaint):
+    if status == 0:
+        return None
+    if _forbidden(complaint):
         raise KernelError("only root may ask the kernel that")
-    return None if status == 0 else complaint
+    if _HANGS in complaint:
+        raise KernelError(complaint)  # it would do so with every other question
+    return complaint
 
 
 def lacking_features() -> Mapping[str, str]:
     """Return the kernel's complaint by feature, for those it lacks."""
-    found = {}
-    for name, text in FEATURES.items():
-        complaint = _asked(f"table inet {_NAME} {{\n  {text}\n}}\n")
-        if complaint is not None:
-            found[name] = complaint
-    return found
+    texts = {
+        name: f"table inet {_NAME}_{number} {{\n  {text}\n}}\n"
+        for number, (name, text) in enumerate(FEATURES.items())
+    }
+    if _asked("".join(texts.values())) is None:
+        return {}
+    found = {name: _asked(text) for name, text in texts.items()}
+    return {name: said for name, said in found.items() if said is not None}
 
 
 def xtables() -> bool:
