@@ -15,8 +15,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
 
-import netfilterqueue
-
 from ringfence import report
 from ringfence.config import (
     Config,
@@ -29,11 +27,13 @@ from ringfence.controlsocket import ControlSocket
 from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
+from ringfence.facts.dating import BUILT
 from ringfence.facts.network import parse_address
+from ringfence.keeping import Keeping
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.queue import Queue, losses
+from ringfence.netfilter.queue import Queue, QueuedPacket, losses
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant
 from ringfence.stock import Notice, Stock
@@ -121,6 +121,7 @@ class Daemon:
         self._wan: list[str] = []
         self._severing = Severing()
         self._verdicts = Verdicts(self.engine, self._log, self._severing)
+        self._keeping: Keeping
         self._socket: ControlSocket | None = None
         self._refill: Refill | None = None
         self._refilling: _Refilling | None = None
@@ -141,11 +142,13 @@ class Daemon:
         links = notices.LinkNotices()
         tables = notices.TableNotices()
         self._look_back()
+        self._remember()
         self._queue = Queue(
             config.kernel_queue,
             config.kernel_queue_length,
             self._packet,
             fail_open=fails_open(config),
+            binding=config.kernel_binding,
         )
         self._find_wan()
         plan = self._plan()
@@ -189,7 +192,8 @@ class Daemon:
                 refilled = self._refill.fileno()
                 poll.register(refilled, select.POLLIN)
             mono = time.monotonic()
-            wait = max(0.0, min(due - mono, self._stock.wait(mono)))
+            kept = self._keeping.wait(_now().mono)
+            wait = max(0.0, min(due - mono, self._stock.wait(mono), kept))
             if self._severing.busy:
                 wait = min(wait, 1.0)
             ready = {fd for fd, _ in poll.poll(wait * 1000)}
@@ -213,6 +217,7 @@ class Daemon:
             self._notice(
                 self._stock.tend(time.monotonic(), self._verdicts.internal_errors)
             )
+            self._say(self._keeping.tend(_now()))
             if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
@@ -222,12 +227,13 @@ class Daemon:
                 counting = None
             if time.monotonic() >= due:
                 due += COUNTERS_EVERY
+                self.engine.exposure.turn(_now())
                 if counting is None:
                     counting = _begin_counting()
                     if counting is not None:
                         poll.register(counting, select.POLLIN)
 
-    def _packet(self, packet: netfilterqueue.Packet) -> None:
+    def _packet(self, packet: QueuedPacket) -> None:
         self._verdicts.give(packet, _now())
 
     def _plan(self) -> Plan:
@@ -274,6 +280,8 @@ class Daemon:
             config = read_config(self._config_path)
             if config.kernel_queue != self._config.kernel_queue:
                 raise KernelError("kernel.queue can only be changed by a restart")
+            if config.kernel_binding != self._config.kernel_binding:
+                raise KernelError("kernel.binding can only be changed by a restart")
             settings = self._stock.load(config)
         except RingfenceError as error:
             self._reload_failed(error)
@@ -284,6 +292,9 @@ class Daemon:
 
     def _adopt(self) -> None:
         """Say that the rules that were loaded are in force."""
+        exposure = self.engine.exposure
+        exposure.seeing = self.engine.settings.rules.wants_responses
+        exposure.dating.floor = max(BUILT, self._stock.floor())
         self._notice(
             self._stock.adopt(time.monotonic(), self._verdicts.internal_errors)
         )
@@ -345,6 +356,7 @@ class Daemon:
             **fields,
             mode=self._config.mode,
             queue=self._config.kernel_queue,
+            binding=self._queue.binding,
             statement=self._control.statement,
             wan=self._wan,
             home=sorted(settings.world.home),
@@ -352,7 +364,12 @@ class Daemon:
             bundle=self._stock.brief(),
         )
 
+    def _say(self, notice: dict[str, object] | None) -> None:
+        if notice is not None:
+            self._log.event("notice", _now(), **notice)
+
     def _counters(self, kernel: dict[str, int]) -> None:
+        self.engine.exposure.foreign(kernel.get("foreign"), _now().mono)
         own = self._figures()
         self._log.event("counters", _now(), **own, **bans.lost(kernel, own))
 
@@ -385,6 +402,15 @@ class Daemon:
         kernel = _kernel_counters(_begin_counting())
         self._unheard_before = kernel.get("unheard", 0)
         self._lost_before = bans.unanswered(kernel)
+        self.engine.exposure.foreign(kernel.get("foreign", 0), _now().mono)
+
+    def _remember(self) -> None:
+        """Read what earlier runs have left; see `keeping`."""
+        path = Path(self._config.state_file)
+        self._keeping = Keeping(path, [self.engine.exposure], _now())
+        problem = self._keeping.problem
+        if problem is not None:
+            self._say({"notice": "state-unusable", "error": problem})
 
     def _listen(self) -> None:
         """Open the control socket; the agent protects without it too."""
@@ -405,10 +431,12 @@ class Daemon:
                 "pid": os.getpid(),
                 "uptime_s": round(time.monotonic() - self._began),
                 "statement": self._control.statement,
+                "binding": self._queue.binding,
                 "wan": self._wan,
                 "no_listener_policy": self._config.policy_no_listener.word,
                 "queue_full_policy": self._config.policy_queue_full.word,
                 "rules_from": self._stock.record(_now().wall),
+                "exposure": self.engine.exposure.record(_now()),
                 **self._figures(),
             }
         if asked == "reload":
@@ -457,6 +485,7 @@ class Daemon:
         self._queue.close()
         self._severing.close()
         self._verdicts.close()
+        self._say(self._keeping.close(_now()))  # last: only this waits for the disk
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:

@@ -89,6 +89,7 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
     "bundle.factory": [("/rom/base.tar", "/rom/base.tar")],
     "bundle.channel": [("stable", "stable"), ("a-1", "a-1"), ("x" * 32, "x" * 32)],
     "bundle.trial": [(1, 1), (86_400, 86_400)],
+    "state.file": [("/data/state.json", "/data/state.json")],
     "control.socket": [("/run/x.sock", "/run/x.sock"), ("/" * 107, "/" * 107)],
     "log.full_numbers": [(True, True), (False, False)],
     "log.max_per_second": [(1, 1), (10_000, 10_000)],
@@ -100,6 +101,7 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
         (0x1E0, 0x1E0),
         (0xF0000000, 0xF0000000),
     ],
+    "kernel.binding": [(name, name) for name in ("auto", "netfilterqueue", "python")],
 }
 
 UNFIT: dict[str, list[tuple[Any, str]]] = {
@@ -200,6 +202,9 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
     "bundle.trial": [
         (value, "a whole number from 1 to 86400") for value in (0, 86_401, True, "60s")
     ],
+    "state.file": [
+        (value, "the absolute path of a file") for value in ("a.json", "", "/a/", None)
+    ],
     "control.socket": [
         ("run/x.sock", SOCKET),
         ("/" * 108, SOCKET),
@@ -230,6 +235,10 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         (-15, MARK),
         (True, MARK),
         ("0x0f000000", MARK),
+    ],
+    "kernel.binding": [
+        ("c", 'one of "auto", "netfilterqueue", "python"'),
+        (None, 'one of "auto", "netfilterqueue", "python"'),
     ],
 }
 

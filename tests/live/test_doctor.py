@@ -41,7 +41,15 @@ def test_all_is_well_beside_a_running_agent(lab: Lab) -> None:
         before = lab.router.ruleset()
         code, said = examined(agent)
 
-        for check in ("agent", "table", "order", "marks", "queues", "probe", "wan"):
+        for check in (
+            "agent",
+            "table",
+            "order",
+            "marks",
+            "queues",
+            "probe",
+            "exposure",
+        ):
             assert worst(said, check) == "fine", said[check]
         assert code == 0
         proven = said["probe"][0]["what"]
@@ -62,9 +70,13 @@ def test_a_stranger_s_packets_are_judged_while_a_probe_is_awaited(lab: Lab) -> N
         agent.wait_offload()
         examined(agent)
         with lab.outside.udp(PHONE_ABROAD, SIP_PORT) as sender:
-            text = request("INVITE", PHONE_ABROAD, PBX, number="0081312345678")
+            text = request("REGISTER", PHONE_ABROAD, PBX)
             sender.sendto(text, (PBX, SIP_PORT))
         lab.settle()
+        (exposure,) = examined(agent)[1]["exposure"]
+        assert exposure["state"] == "note", "it has watched for no month yet"
+        assert "1 requests of strangers" in exposure["what"]
+        assert lab.inside_wire.find(sent=False, start=b"REGISTER") == []
         assert agent.stop()["messages"] == 2
 
 

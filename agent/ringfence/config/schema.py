@@ -86,6 +86,9 @@ class Config(NamedTuple):
     kernel_queue: int
     kernel_queue_length: int
     kernel_mark: int
+    kernel_binding: str
+    """What the queue is read by: "auto", or a name of `netfilter.queue.BindingName`; a
+    change takes a restart."""
     bundle_keys: str
     """Folder of the public keys that bundles must be signed with, by epoch."""
     bundle_store: str
@@ -96,6 +99,8 @@ class Config(NamedTuple):
     """Which bundles are installed; those of another channel are refused."""
     bundle_trial: int
     """Seconds that a new bundle has to run well before it is kept."""
+    state_file: str
+    """What the agent remembers from start to start; a change takes a restart."""
     control_socket: str
     """Path of the socket that `status` and `unban` speak to the agent by; a change
     takes a restart."""
@@ -370,11 +375,13 @@ KEYS: Final[dict[str, Key]] = {
     "kernel.queue": Key(5060, _number(0, 65535)),
     "kernel.queue_length": Key(4096, _number(16, 65535)),
     "kernel.mark": Key(0x0F000000, _mark),
+    "kernel.binding": Key("auto", _choice("auto", "netfilterqueue", "python")),
     "bundle.keys": Key("/usr/share/ringfence/keys", _folder),
     "bundle.store": Key("/etc/ringfence/rules", _folder),
     "bundle.factory": Key("/usr/share/ringfence/base.tar", _file),
     "bundle.channel": Key("stable", _channel),
     "bundle.trial": Key(60, _number(1, 86_400)),
+    "state.file": Key("/etc/ringfence/state.json", _file),
     "control.socket": Key("/run/ringfence/control.sock", _socket),
 }
 """Path of every key, with `[rules.ID] mode` apart: its ids come from the bundle."""
