@@ -32,6 +32,7 @@ AGENT: Final[dict[str, Any]] = {
     "pid": PID,
     "uptime_s": 3_600,
     "statement": "nft queue",
+    "binding": "netlink",
     "wan": ["eth0"],
     "no_listener_policy": "accept",
     "queue_full_policy": "accept",

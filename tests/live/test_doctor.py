@@ -75,7 +75,7 @@ def test_a_stranger_s_packets_are_judged_while_a_probe_is_awaited(lab: Lab) -> N
         lab.settle()
         (exposure,) = examined(agent)[1]["exposure"]
         assert exposure["state"] == "note", "it has watched for no month yet"
-        assert "1 requests of strangers" in exposure["what"]
+        assert "1 request of strangers" in exposure["what"]
         assert lab.inside_wire.find(sent=False, start=b"REGISTER") == []
         assert agent.stop()["messages"] == 2
 

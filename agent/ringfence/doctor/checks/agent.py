@@ -98,7 +98,7 @@ def agent(readings: Readings) -> Iterator[Finding]:
     )
     what = (
         f"an agent runs since {found.get('uptime_s')} s (pid {found.get('pid')}), "
-        f"rules: {named}, {found.get('statement')}"
+        f"rules: {named}, {found.get('statement')}, read by {found.get('binding')}"
     )
     yield Finding("agent", FINE, what)
     errors = found.get("internal_errors", 0)

@@ -38,7 +38,8 @@ def exposure(readings: Readings) -> Iterator[Finding]:
         and now - honest < MONTH * DAY
     )
     reached = (
-        f"{strangers} requests of strangers got to the SIP port within {MONTH} days"
+        f"{strangers} request{'s' * (strangers != 1)} of strangers got to the SIP port "
+        f"within {MONTH} days"
     )
     if not strangers and not honest_lately:
         if days >= MONTH:
