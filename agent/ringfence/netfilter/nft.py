@@ -151,6 +151,22 @@ def render(plan: Plan, *, native_queue: bool) -> str:
     return "\n".join(lines)
 
 
+def base_chains(*, native_queue: bool) -> dict[str, tuple[str, int]]:
+    """Return hook and priority of every chain of ours that is hooked, by its name."""
+    steps = {"inspect": _INSPECT, "enforce": _ENFORCE}
+    if native_queue:
+        steps["queue"] = _QUEUE
+    return {
+        "shield_prerouting": ("prerouting", _SHIELD),
+        "untrack_output": ("output", _SHIELD),
+        **{
+            f"{step}_{hook}": (hook, priority)
+            for step, priority in steps.items()
+            for hook in HOOKS
+        },
+    }
+
+
 def asks_home(listing: str) -> bool:
     """Tell whether rules in a listed chain consult the home networks.
 
