@@ -107,7 +107,7 @@ class Agent:
 
     def give(self, packet: Packet) -> Queued:
         queued = Queued(packet)
-        self.daemon._packet(queued)  # type: ignore[arg-type]
+        self.daemon._packet(queued)
         return queued
 
     def events(self) -> list[dict[str, object]]:
@@ -386,7 +386,7 @@ def test_even_telling_of_the_error_may_fail(
     monkeypatch.setattr(agent.daemon._log, "event", fail)
     queued = Queued(udp(sip()))
     with pytest.raises(OurBugError):
-        agent.daemon._packet(queued)  # type: ignore[arg-type]
+        agent.daemon._packet(queued)
     assert queued.code is Code.PASS
 
 
@@ -401,7 +401,7 @@ def test_an_interrupt_leaves_a_verdict_too(
     monkeypatch.setattr(agent.daemon.engine, "inspect", interrupt)
     queued = Queued(udp(sip()))
     with pytest.raises(KeyboardInterrupt):
-        agent.daemon._packet(queued)  # type: ignore[arg-type]
+        agent.daemon._packet(queued)
     assert queued.code is Code.DROP
 
 
@@ -448,7 +448,7 @@ def test_a_reload_takes_everything_or_nothing(
         ["NL"],
     )
     queued = Queued(udp(register(), ABROAD))
-    agent.daemon._packet(queued)  # type: ignore[arg-type]
+    agent.daemon._packet(queued)
     assert queued.mark & 0xF00 == Plan(0, frozenset(), 0xF00).bits(Code.PASS)
 
 
@@ -546,7 +546,7 @@ def loaded(module: str) -> set[str]:
 def test_what_the_agent_does_not_pay_for() -> None:
     heavy = {
         "dpkt",
-        "pyroute2",
+        "netfilterqueue",
         "asyncio",
         "logging",
         "ssl",

@@ -34,8 +34,10 @@ _VERDICTS_OF: Final = {
 NAMES: Final = {
     "c": "C loop, accept all",
     "library": "netfilterqueue, accept all",
-    "ours": "ringfence queue, accept all",
-    "agent": "ringfence agent",
+    "ours-netfilterqueue": "ringfence queue over it, accept all",
+    "ours-python": "ringfence queue in Python, accept all",
+    "agent-netfilterqueue": "ringfence agent over netfilterqueue",
+    "agent-python": "ringfence agent with the queue in Python",
 }
 
 
@@ -129,7 +131,7 @@ def _round(
     after = link.counters("bench")
     process.ask("unbind")
     given = {name: after[name] - before[name] for name in VERDICTS}
-    shares = _VERDICTS_OF[mix] if kind == "agent" else {"unmarked": 1.0}
+    shares = _VERDICTS_OF[mix] if kind.startswith("agent") else {"unmarked": 1.0}
     expected = {name: int(len(packets) * shares.get(name, 0)) for name in VERDICTS}
     if given != expected or state.full or state.unsent or filled.last_id < len(packets):
         raise RuntimeError(f"{NAMES[kind]}, {mix}: {given}, not {expected}; {state}")

@@ -62,6 +62,7 @@ class Agent:
         own: dict[str, dict[str, Any]] = {
             "origin": {"table": str(lab.write_countries())},
             "control": {"socket": str(lab.folder / "control.sock")},
+            "kernel": {"binding": lab.binding},
         }
         if not isinstance(config, str):
             merged: dict[str, Mapping[str, Any] | str] = dict(config)
