@@ -547,6 +547,8 @@ def test_what_the_agent_does_not_pay_for() -> None:
     heavy = {
         "dpkt",
         "netfilterqueue",
+        "tomli",
+        "pyroute2",
         "asyncio",
         "logging",
         "ssl",
