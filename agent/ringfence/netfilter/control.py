@@ -6,21 +6,14 @@ Each program applies its text in one transaction or not at all, and what one did
 taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
-import os
-import signal
 from collections.abc import Callable
 from typing import Final
 
 from ringfence.errors import KernelError
+from ringfence.forked import Forked
 from ringfence.netfilter import nft, xtables
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.programs import call, find, program
-
-_MAX_COMPLAINT: Final = 4_096
-"""Bytes of nft's complaint: what a pipe takes in one piece."""
-
-_MOST_DESCRIPTORS: Final = 1_024
-"""More than the agent ever has open."""
 
 _FAMILIES: Final = {"ip": "iptables", "ip6": "ip6tables"}
 
@@ -154,50 +147,18 @@ class Control:
                 self._try(bare, check=False)
 
 
-class Refill:
+class Refill(Forked):
     """A refill that is under way; readable when it has come to its end."""
 
     def __init__(self, work: Callable[[], None]) -> None:
-        """Fork; the child does the work and says what went wrong, if anything."""
-        self._answer, sink = os.pipe()
-        self._child = os.fork()
-        if self._child:
-            os.close(sink)
-            return
-        complaint = "the ruleset could not be written"
-        try:
-            _detach(sink)
-            work()
-            complaint = ""
-        except KernelError as error:
-            complaint = str(error)
-        finally:
-            os.write(sink, complaint.encode()[:_MAX_COMPLAINT])
-            os._exit(1 if complaint else 0)
-
-    def fileno(self) -> int:
-        """Return the descriptor to poll."""
-        return self._answer
+        """Begin; raises `OSError` when there is no process to be had."""
+        super().__init__(work, "the ruleset could not be written")
 
     def finish(self) -> None:
         """Wait for the end; raises `KernelError` if it went wrong."""
-        with open(self._answer, "rb") as reader:
-            complaint = reader.read().decode(errors="replace")
-        _, status = os.waitpid(self._child, 0)
-        if status != 0:
-            raise KernelError(complaint or "the process that refills was killed")
-
-
-def _detach(sink: int) -> None:
-    """Give up what a forked process shares with the agent, but for one descriptor.
-
-    Above all the queue: while anybody holds it, it has a listener.
-    """
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    os.closerange(3, sink)
-    os.closerange(sink + 1, _MOST_DESCRIPTORS)
+        complaint = self.complaint()
+        if complaint:
+            raise KernelError(complaint)
 
 
 def _restore(name: str) -> str:
