@@ -151,13 +151,11 @@ class Installation:
         return bool(wire.find(sent=False, src=source, has=name.encode()))
 
     def files(self) -> set[str]:
-        """Name every file that is not in a place of the system's own notes."""
-        listing = self.machine.run("find", "/", "-xdev", "-not", "-type", "d")
-        return {
-            line
-            for line in listing.splitlines()
-            if not line.startswith(VOLATILE) and "/__pycache__/" not in line
-        }
+        """Name all files and folders, but those where the system has its own notes."""
+        listing = self.machine.run(
+            "find", "/", "-xdev", "-type", "d", "-printf", "%p/\\n", "-o", "-print"
+        )
+        return {line for line in listing.splitlines() if not line.startswith(VOLATILE)}
 
 
 @pytest.fixture
@@ -202,7 +200,8 @@ def test_life_of_an_installation(installation: Installation, tmp_path: Path) -> 
     it.install(package)
     assert it.state() == "active", it.journal()
     assert machine.run("systemctl", "is-enabled", UNIT) == "enabled\n"
-    assert it.wait("ready")["mode"] == "enforce"
+    library = "python3-netfilterqueue" in SUITES[machine.root.name]
+    assert it.wait("ready")["binding"] == ("netfilterqueue" if library else "python")
     it.wait("notice", notice="offload")
     assert_restricted(it)
 
@@ -258,6 +257,7 @@ def test_life_of_an_installation(installation: Installation, tmp_path: Path) -> 
     # Stopped, it is gone from the kernel, bans included; killed, a removal clears up.
     machine.run("systemctl", "stop", UNIT)
     assert it.rules() == rules_before
+    assert machine.path("/var/lib/ringfence/state.json").exists()
     machine.run("systemctl", "start", UNIT)
     machine.run("systemctl", "kill", "--kill-whom=main", "-s", "KILL", UNIT)
     assert "table inet ringfence" in it.rules()
@@ -277,7 +277,10 @@ def test_life_of_an_installation(installation: Installation, tmp_path: Path) -> 
 
     # Purged, nothing is left but what somebody else has put there.
     machine.run("dpkg", "--purge", "ringfence")
-    assert it.files() - files_before == {"/etc/ringfence/countries.csv"}
+    assert it.files() - files_before == {
+        "/etc/ringfence/",
+        "/etc/ringfence/countries.csv",
+    }
     assert files_before - it.files() == set()
     assert it.rules() == rules_before
 
