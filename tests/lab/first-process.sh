@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs systemd as the first process of a Debian that lies in a folder.
 #
-#   unshare --mount first-process.sh FOLDER GROUP
+#   unshare --mount --propagation unchanged first-process.sh FOLDER GROUP
 #
 # It gets its own processes, mounts, host name and control group, and the network of
 # whoever calls. What belongs to the kernel as a whole (settings, modules, clock) it
@@ -10,7 +10,13 @@ set -eu
 root=$1 group=$2
 
 if [ "${3:-}" != inside ]; then
-  mount --make-rprivate /
+  if mountpoint -q /; then
+    mount --make-rprivate /
+  else
+    # In a chroot: what pivot_root puts away has to be a mount.
+    mount --rbind / "$root/mnt"
+    exec chroot "$root/mnt" "$0" "$root" "$group"
+  fi
   # A control group first, which then is the root of all that it sees.
   mount -t cgroup2 none "$root/sys"
   mkdir "$root/sys/$group"

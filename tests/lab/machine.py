@@ -24,6 +24,9 @@ BOOT: Final = 60.0
 """Seconds for a boot; it takes two, but not on a busy machine."""
 
 _ROOT: Final = Path(__file__).parents[2]
+_NAMESPACES: Final = ("--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup")
+_APART: Final = ("unshare", "--mount", "--propagation", "unchanged")
+"""Not private: that is for a mount, which "/" is not in a chroot."""
 _SCRIPT: Final = Path(__file__).with_name("first-process.sh")
 
 Event = dict[str, Any]
@@ -82,7 +85,7 @@ class Machine:
         self.root = root
         self._group = f"ringfence-lab-{os.getpid()}-{root.name}"
         self._process = lab.start(
-            lab.router, "unshare", "--mount", str(_SCRIPT), str(root), self._group
+            lab.router, *_APART, str(_SCRIPT), str(root), self._group
         )
         self._init = 0
 
@@ -101,7 +104,7 @@ class Machine:
         self._process.stop()
         script = 'mount -t cgroup2 none "$1" && find "$1/$2" -depth -type d -delete'
         subprocess.run(  # noqa: S603
-            ["unshare", "--mount", "sh", "-c", script, "sh", "/mnt", self._group],  # noqa: S607
+            [*_APART, "sh", "-c", script, "sh", str(self.root / "sys"), self._group],
             check=False,
         )
 
@@ -117,11 +120,11 @@ class Machine:
 
     def try_run(self, *command: str, timeout: float = 60) -> tuple[int, str]:
         """Run a command inside as root; return its exit code and what it said."""
-        inside = ("--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup")
+        inside = (*_NAMESPACES, "--root", "--wd")
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         done = subprocess.run(  # noqa: S603
             [
-                *("nsenter", "--target", str(self._init), *inside, "--wd=/"),
+                *("nsenter", "--target", str(self._init), *inside),
                 *("env", "-i", path, "LC_ALL=C.UTF-8"),
                 *("DEBIAN_FRONTEND=noninteractive", *command),
             ],
