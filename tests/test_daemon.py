@@ -76,6 +76,8 @@ class Queued:
 class FullQueue:
     """What a reload tells the queue."""
 
+    binding = "python"
+
     def configure(self, length: int, *, fail_open: bool) -> None:
         self.told = length, fail_open
 
@@ -458,6 +460,10 @@ def test_a_reload_takes_everything_or_nothing(
         ('mode = "off"', 'mode = "off": expected one of "enforce", "monitor"'),
         ("mode = ", "not valid TOML: "),
         ("[kernel]\nqueue = 1", "kernel.queue can only be changed by a restart"),
+        (
+            '[kernel]\nbinding = "python"',
+            "kernel.binding can only be changed by a restart",
+        ),
         ('[rules.x]\nmode = "off"', "rules.x: expected the id of a rule"),
     ],
 )
@@ -549,6 +555,7 @@ def test_what_the_agent_does_not_pay_for() -> None:
         "netfilterqueue",
         "tomli",
         "pyroute2",
+        "netfilterqueue",
         "asyncio",
         "logging",
         "ssl",

@@ -116,6 +116,16 @@ def test_what_stands_in_for_urllib_is_gone(python: Python) -> None:
     assert {name for name in out.split() if name.startswith("urllib")} == set()
 
 
+def test_doctor(ringfence: Ringfence, tmp_path: Path) -> None:
+    """With no program on its path, so that it asks nothing of this machine's kernel."""
+    code, out, err = ringfence("doctor", "--json", programs=tmp_path)
+    said = {one["id"]: one for one in map(json.loads, out.splitlines()) if "id" in one}
+    assert (code, err) == (1, "")
+    assert said["agent"]["state"] == "problem"
+    assert "not in PATH" in said["nft"]["what"]
+    assert not [one for one in said.values() if "flaw of ringfence" in one["what"]]
+
+
 def test_check_and_ruleset(ringfence: Ringfence) -> None:
     code, out, err = ringfence("check")
     assert (code, err) == (0, "")
@@ -222,6 +232,25 @@ def test_a_bundle_from_the_network(ringfence: Ringfence, tmp_path: Path) -> None
     code, out, err = ringfence("bundle", "install", url, programs=programs)
     assert (code, err) == (0, "")
     assert out.startswith(f"{url}: version 1 of epoch 1 is in slot a")
+
+
+def test_an_installation_imports_no_openssl(tmp_path: Path, config: Path) -> None:
+    # On a Python that has everything.
+    file = made(tmp_path / "1.tar", 1)
+    program = (
+        "import sys; from ringfence.cli import main\n"
+        "assert main(['bundle', 'install', *sys.argv[1:]]) == 0\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program, file, "--config", config],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy = {"hashlib", "_hashlib", "ssl", "_ssl", "urllib.request", "nacl", "tomli"}
+    assert "ringfence.bundle.ed25519" in done.stdout
+    assert set(done.stdout.split()) & heavy == set()
 
 
 @pytest.mark.parametrize("action", ["keygen", "sign"])

@@ -15,7 +15,7 @@ file is written whole by a forked process (`forked.py`), since the fsyncs behind
 until the flash has done them, and nobody's call waits for that.
 
 **What that does to the flash**: with a write every half hour, day and night, exposure
-alone (40 days, 64 peers: 2.6 kB at most, on JFFS2 or UBIFS with the nodes of the folder
+alone (40 days, 64 peers: 2.2 kB, on JFFS2 or UBIFS with the nodes of the folder
 and of both names three pages of 4 kB) puts 48 * 12 kB = 0.6 MB a day on it. An overlay
 of 8 MB of NOR flash, whose blocks bear 100,000 erasures, takes 800 GB, evenly worn as
 both file systems do: for this alone more than three thousand years. The largest file

@@ -1,10 +1,13 @@
-"""Verdicts a second out of the kernel's queue, the agent's beside three yardsticks.
+"""Verdicts a second out of the kernel's queue, the agent's beside those that accept all.
+
+The agent and its queue are there with each binding: netfilterqueue's, and Python's own.
 
 The queue is filled first, while its consumer holds still; then the consumer drains
 it and takes its own time. So the sender's speed is no part of the figure. The kernel
 says that every packet got its verdict, and which.
 """
 
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -72,6 +75,8 @@ class _Process:
 
 def measure(folder: Path, places: traffic.Sources, packets: int, rounds: int) -> Part:
     """Time every consumer on every mix, in turn, round by round."""
+    if importlib.util.find_spec("netfilterqueue") is None:
+        raise Skipped("netfilterqueue is not installed, the yardstick of all")
     mixes = {
         name: [traffic.ipv4(leg) for leg in build(places, packets)]
         for name, build in MIXES.items()

@@ -96,7 +96,8 @@ class Exposure:
     ) -> None:
         """Note a request, and whether it was stopped, or would have been."""
         message = facts.message
-        if message.method not in BEGINS:
+        method = message.method
+        if method not in BEGINS:
             return
         if facts.side != "outside":
             network = network_key(facts.packet.dst)
@@ -108,19 +109,17 @@ class Exposure:
             if network not in self._peers and not standing.knows(network, mono):
                 self._stranger(1, mono)
             return
-        if message.credentials is not None and message.method in SIGNS_IN:
+        if message.credentials is not None and method in SIGNS_IN:
             packet = facts.packet
             self._tried.put(_transaction(facts, packet.src, packet.dst), True, mono)
         if network in self._peers or standing.knows(network, mono):
             return
-        if facts.source in facts.world.allow_networks or _within_dialog(facts):
-            return
-        table = self._registering if message.method == "REGISTER" else self._asking
+        table = self._registering if method == "REGISTER" else self._asking
         before = table.get(network, mono)
-        if before is None:
-            table.put(network, (1, mono), mono)
-        else:
+        if before is not None:
             table.replace(network, (before[0] + 1, mono))
+        elif not (facts.source in facts.world.allow_networks or _within_dialog(facts)):
+            table.put(network, (1, mono), mono)
 
     def answered(self, facts: Facts, mono: float) -> None:
         """Note an answer: our side's say who is welcome."""
@@ -256,13 +255,14 @@ class Exposure:
 
 def _transaction(facts: Facts, client: bytes, server: bytes) -> int:
     message = facts.message
-    return hash((client, server, message.branch, message.call_id, message.cseq[0]))
+    # Who answers copies all three; a phone counts on for its credentials.
+    return hash((client, server, message.call_id, message.cseq[0]))
 
 
 def _within_dialog(facts: Facts) -> bool:
     """Tell whether a request says that it belongs to a call that has begun."""
-    to = facts.address("to")
-    return to is not None and bool(to.tag)
+    # Not taken apart: nobody gains by a display name that says so.
+    return any(b";tag=" in value.lower() for value in facts.message.raw_values("to"))
 
 
 def _networks(found: Any) -> list[bytes]:

@@ -57,6 +57,7 @@ class Control:
             if not self.native_queue:
                 self._remove_xtables()
             raise KernelError(f"nft did not take the ruleset: {refusal}")
+        self._spare(plan)
 
     def home_is_there(self) -> bool:
         """Tell whether an agent that was killed left the home networks in force."""
@@ -73,6 +74,7 @@ class Control:
             raise KernelError(f"nft did not take the ruleset: {refusal}")
         if not self.native_queue:
             self._install_xtables(plan)
+        self._spare(plan)
 
     def begin_refill(self, plan: Plan) -> "Refill":
         """Do `refill` in a process of its own, so that packets need not wait for it.
@@ -115,6 +117,10 @@ class Control:
         refusal = self._try(nft.render_removal(), check=False)
         if refusal is not None:
             raise KernelError(f"nft did not remove our table: {refusal}")
+
+    def _spare(self, plan: Plan) -> None:
+        """Have OpenWrt's firewall, where it is, not offload what has to be seen."""
+        self._try(nft.render_not_offloaded(plan.sip_ports), check=False)
 
     def _try(self, text: str, *, check: bool) -> str | None:
         """Give text to nft; return its complaint, None when there is none."""
