@@ -555,7 +555,6 @@ def test_what_the_agent_does_not_pay_for() -> None:
         "netfilterqueue",
         "tomli",
         "pyroute2",
-        "netfilterqueue",
         "asyncio",
         "logging",
         "ssl",
