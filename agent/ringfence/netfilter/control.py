@@ -103,6 +103,10 @@ class Control:
             return
         self._try(nft.render_removal(), check=False)
 
+    def _spare(self, plan: Plan) -> None:
+        """Have OpenWrt's firewall, where it is, not offload what has to be seen."""
+        self._try(nft.render_not_offloaded(plan.sip_ports), check=False)
+
     def clear(self) -> None:
         """Take away what an agent has left that was killed.
 
@@ -117,10 +121,6 @@ class Control:
         refusal = self._try(nft.render_removal(), check=False)
         if refusal is not None:
             raise KernelError(f"nft did not remove our table: {refusal}")
-
-    def _spare(self, plan: Plan) -> None:
-        """Have OpenWrt's firewall, where it is, not offload what has to be seen."""
-        self._try(nft.render_not_offloaded(plan.sip_ports), check=False)
 
     def _try(self, text: str, *, check: bool) -> str | None:
         """Give text to nft; return its complaint, None when there is none."""
