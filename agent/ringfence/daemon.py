@@ -28,7 +28,6 @@ from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
 from ringfence.facts.dating import BUILT
-from ringfence.facts.network import parse_address
 from ringfence.keeping import Keeping
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
@@ -36,6 +35,7 @@ from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.queue import Queue, QueuedPacket, losses
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant
+from ringfence.replies import Replies
 from ringfence.stock import Notice, Stock
 from ringfence.verdicts import Verdicts
 
@@ -420,57 +420,39 @@ class Daemon:
     def _listen(self) -> None:
         """Open the control socket; the agent protects without it too."""
         path = self._config.control_socket
+        replies = Replies(
+            self.engine,
+            self._log,
+            self._verdicts.probes,
+            now=_now,
+            status=self._status,
+            reload=self._reload_soon,
+        )
         try:
-            self._socket = ControlSocket(path, self._answer)
+            self._socket = ControlSocket(path, replies.answer)
         except OSError as error:
             self._log.event(
                 "notice", _now(), notice="no-control-socket", error=str(error)
             )
 
-    def _answer(self, question: dict[str, object]) -> dict[str, object]:
-        """Do what the command line asks for, between two packets."""
-        asked = question.get("ask")
-        if asked == "status":
-            return {
-                "mode": self._config.mode,
-                "pid": os.getpid(),
-                "uptime_s": round(time.monotonic() - self._began),
-                "statement": self._control.statement,
-                "binding": self._queue.binding,
-                "wan": self._wan,
-                "no_listener_policy": self._config.policy_no_listener.word,
-                "queue_full_policy": self._config.policy_queue_full.word,
-                "rules_from": self._stock.record(_now().wall),
-                "exposure": self.engine.exposure.record(_now()),
-                **self._figures(),
-            }
-        if asked == "reload":
-            self._reload = True
-            return {}
-        if asked in ("probe", "probed"):
-            return self._probed(asked == "probe", question.get("tokens"))
-        address = parse_address(str(question.get("address")))
-        if asked not in ("banned", "forget") or address is None:
-            return {
-                "error": "expected status, reload, probe, banned or forget with an address"
-            }
-        text = bans.network_text(address)
-        if asked == "banned":
-            seconds = question.get("ban_s")
-            self._log.event("ban", _now(), address=text, ban_s=seconds, rule=None)
-            return {}
-        forgotten = self.engine.forget(address)
-        self._log.event("unban", _now(), address=text, forgotten=forgotten)
-        return {"forgotten": forgotten}
+    def _status(self) -> dict[str, object]:
+        """Return what `ringfence status` shows of the agent."""
+        return {
+            "mode": self._config.mode,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._began),
+            "statement": self._control.statement,
+            "binding": self._queue.binding,
+            "wan": self._wan,
+            "no_listener_policy": self._config.policy_no_listener.word,
+            "queue_full_policy": self._config.policy_queue_full.word,
+            "rules_from": self._stock.record(_now().wall),
+            "exposure": self.engine.exposure.record(_now()),
+            **self._figures(),
+        }
 
-    def _probed(self, begin: bool, tokens: object) -> dict[str, object]:
-        """Expect test messages of `doctor`, or say which of them have come."""
-        probes = self._verdicts.probes
-        if begin:
-            expected = probes.expect(tokens, time.monotonic())
-            return {} if expected else {"error": "expected tokens of 128 bits"}
-        seen = probes.seen(tokens if isinstance(tokens, list) else ())
-        return {"seen": seen, "verdict": "drop"}
+    def _reload_soon(self) -> None:
+        self._reload = True
 
     def _leave(self) -> None:
         """Judge what still waits, then take everything out of the kernel."""

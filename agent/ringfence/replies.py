@@ -1,0 +1,68 @@
+"""What the running agent says and does when the command line asks.
+
+Knows the questions of the control socket. It must not know the loop: what only that
+can do, a status and a reload, is given to it.
+"""
+
+from collections.abc import Callable
+
+from ringfence.engine import Engine
+from ringfence.eventlog import EventLog
+from ringfence.facts.network import parse_address
+from ringfence.netfilter import bans
+from ringfence.packet import Instant
+from ringfence.probes import Probes
+
+Record = dict[str, object]
+
+
+class Replies:
+    """Answers one question at a time, between two packets."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        log: EventLog,
+        probes: Probes,
+        *,
+        now: Callable[[], Instant],
+        status: Callable[[], Record],
+        reload: Callable[[], None],
+    ) -> None:
+        """Take what is asked about, and the loop's part of it."""
+        self._engine = engine
+        self._log = log
+        self._probes = probes
+        self._now = now
+        self._status = status
+        self._reload = reload
+
+    def answer(self, question: Record) -> Record:
+        """Do what is asked for; an answer with `error` says why not."""
+        asked = question.get("ask")
+        if asked == "status":
+            return self._status()
+        if asked == "reload":
+            self._reload()
+            return {}
+        if asked == "probe":
+            expected = self._probes.expect(question.get("tokens"), self._now().mono)
+            return {} if expected else {"error": "expected tokens of 128 bits"}
+        if asked == "probed":
+            tokens = question.get("tokens")
+            seen = self._probes.seen(tokens if isinstance(tokens, list) else ())
+            return {"seen": seen, "verdict": "drop"}
+        address = parse_address(str(question.get("address")))
+        if asked not in ("banned", "forget") or address is None:
+            return {
+                "error": "expected status, reload, probe, probed, or banned or forget "
+                "with an address"
+            }
+        text = bans.network_text(address)
+        if asked == "banned":
+            seconds = question.get("ban_s")
+            self._log.event("ban", self._now(), address=text, ban_s=seconds, rule=None)
+            return {}
+        forgotten = self._engine.forget(address)
+        self._log.event("unban", self._now(), address=text, forgotten=forgotten)
+        return {"forgotten": forgotten}
