@@ -28,6 +28,9 @@ BELIEVED_AFTER: Final = 3_600.0
 """Seconds after the start for which a clock that is behind the record may yet be set:
 NTP needs seconds, on a line that takes long to come up minutes."""
 
+KNOWN_DAYS: Final = 14
+"""Days of a month that must have been watched before it is a measure for the next."""
+
 MAX_ENTRIES: Final = 4_096
 """Sums that can be dated anew, one for each `QUARTER` with costs: six weeks of them.
 Older ones keep their date."""
@@ -105,6 +108,10 @@ class Ledger:
         self._jumped = False
         self._minute = (-1.0, 0)
 
+    def watch(self, now: Instant) -> None:
+        """Let time pass; to be called often, as days without any call count too."""
+        self._look(now)
+
     def answered(self, call: Call, now: Instant) -> None:
         """Begin to count a call that costs, if it goes abroad."""
         self._look(now)
@@ -134,17 +141,19 @@ class Ledger:
         return self._spent(period, now)
 
     def last_month(self, now: Instant) -> int | None:
-        """Return what the month before this has cost; None when nobody knows."""
+        """Return what the month before this has cost; None when nobody knows.
+
+        That is before `KNOWN_DAYS` of it were watched.
+        """
         self._look(now)
         year, month = divmod(self._date(now) // 100, 100)
         before = year * 100 + month - 1 if month > 1 else (year - 1) * 100 + 12
-        found = [
-            spent
-            for sums in (self._kept, self._sums)
-            for date, spent in sums.items()
-            if date // 100 == before
-        ]
-        return sum(found) if found else None
+        found: dict[int, int] = {}
+        for sums in (self._kept, self._sums):
+            for date, spent in sums.items():
+                if date // 100 == before:
+                    _add(found, date, spent)
+        return sum(found.values()) if len(found) >= KNOWN_DAYS else None
 
     def limit(self, period: Period, limits: Limits, now: Instant) -> int | None:
         """Return the limit that binds this day or month."""
@@ -180,7 +189,8 @@ class Ledger:
             if limit is None:
                 continue
             spent = self._spent(period, now)
-            share = next((one for one in SHARES if spent * 100 >= limit * one), 0)
+            shares = (one for one in SHARES if spent * 100 >= limit * one)
+            share = next(shares, 0) if spent else 0
             date = self._date(now) // (100 if period == "month" else 1)
             told = self._told.get(period)
             if not share or (
@@ -202,10 +212,16 @@ class Ledger:
         for date, spent in (*self._sums.items(), *self._costs(now)):
             _add(sums, date, spent)
         undated = self._pending(now) + sums.get(self._unset(now), 0)
-        sums = {date: spent for date, spent in sums.items() if date >= FIRST_DATE}
+        today = self._date(now)
+        # A day to come without costs is one of a clock that was wrong.
+        sums = {
+            date: spent
+            for date, spent in sums.items()
+            if date >= FIRST_DATE and (spent or date <= today)
+        }
         return {
             "version": VERSION,
-            "days": {str(date): sums[date] for date in nearest(sums, self._date(now))},
+            "days": {str(date): sums[date] for date in nearest(sums, today)},
             "undated": undated,
             "told": {
                 period: [told.date, told.limit, told.share]
@@ -260,7 +276,11 @@ class Ledger:
                 if told.fresh and told.date == before // scale:
                     self._told[period] = told._replace(date=after // scale)
         self._offset = offset
-        if self._undated and self._label(now.wall) >= FIRST_DATE:
+        today = self._label(now.wall)
+        if today not in self._sums:
+            self._sums[today] = 0
+            self._forget(today)
+        if self._undated and today >= FIRST_DATE:
             self._book(now.mono, self._undated, now)
             self._undated = 0
 
@@ -281,7 +301,15 @@ class Ledger:
             _, old = self._entries.pop(oldest)
             _add(self._sums, oldest[1], -old)
             _add(self._kept, oldest[1], old)
-            self._kept = {one: self._kept[one] for one in nearest(self._kept, date)}
+
+    def _forget(self, today: int) -> None:
+        """Forget the days of long ago."""
+        near = set(nearest({**self._kept, **self._sums}, today))
+        for sums in (self._kept, self._sums):
+            for date in sums.keys() - near:
+                del sums[date]
+        for key in [key for key in self._entries if key[1] not in near]:
+            del self._entries[key]
 
     def _spent(self, period: Period, now: Instant) -> int:
         scale = 100 if period == "month" else 1
@@ -346,11 +374,7 @@ def _cost(call: Call, rate: Rate, mono: float) -> int:
 
 
 def _add(sums: dict[int, int], date: int, spent: int) -> None:
-    left = sums.get(date, 0) + spent
-    if left:
-        sums[date] = left
-    else:
-        sums.pop(date, None)
+    sums[date] = sums.get(date, 0) + spent
 
 
 def _pairs(part: object) -> list[tuple[Any, Any]]:

@@ -116,6 +116,28 @@ class CallView:
         """Return the calls that are answered and not quiet, longest without sign first."""
         return self.stages.talking(direction, self._now.mono)
 
+    @property
+    def evicted(self) -> int:
+        """Calls forgotten, or given up, for want of room."""
+        return self.stages.evicted
+
+    @property
+    def bare(self) -> bool:
+        """Nothing is remembered by which a message could find a call."""
+        return not (self._paths or self._dialogs or self._newest)
+
+    def at_once(self, direction: Direction, country: str | None = None) -> int:
+        """Return how many calls ring or talk: to one country, or at all."""
+        return self.stages.at_once(direction, country)
+
+    def at_once_by(self, account: str) -> int:
+        """Return how many calls of one account ring or talk, either way."""
+        return self.stages.at_once_by(account)
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return entries and capacity of every table, by name."""
+        return {**self.stages.sizes(), **self.relations.sizes()}
+
     def _told(self) -> Sequence[Event]:
         events, self._events = self._events, []
         return events
