@@ -13,7 +13,7 @@ FIRST_DATE: Final = FIRST_YEAR * 10_000
 """Smaller than every date of a clock that was set."""
 
 MAX_DAYS: Final = 93
-"""Days kept: this month, the one before and one to spare; 1.8 kB of record."""
+"""Days kept: this month, the one before and one to spare; 3 kB of record."""
 
 
 class LocalTime(NamedTuple):

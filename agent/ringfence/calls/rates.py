@@ -5,7 +5,7 @@ answered call. Money is counted in thousandths of the currency's unit, as intege
 must not know calls, days or limits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ringfence.errors import BundleError
@@ -140,10 +140,9 @@ class RateTable:
         found = [self.find(number) for number in numbers]
         return max(found, key=lambda rate: rate.price, default=self._anywhere)
 
-    def with_prices(self, own: Mapping[str, Rate]) -> "RateTable":
-        """Return the table with a site's own rates, by code, in front of it."""
-        known = {ANYWHERE: self._anywhere, **self._by_code}
-        return RateTable({**known, **own}.values())
+    def with_prices(self, own: Iterable[Rate]) -> "RateTable":
+        """Return the table with a site's own rates in place of those of their codes."""
+        return RateTable([self._anywhere, *self._by_code.values(), *own])
 
 
 def _milli(price: str) -> int:
