@@ -1,5 +1,8 @@
 """One call is one call: however often its messages come, wherever they come from."""
 
+import sys
+import tracemalloc
+
 import pytest
 from builders import JAPAN
 from dialling import (
@@ -15,6 +18,7 @@ from dialling import (
     Watched,
     at,
 )
+from ringfence.calls import CallView
 from ringfence.calls.call import State
 from ringfence.calls.stages import (
     CAPACITY,
@@ -540,6 +544,46 @@ class TestThroughThePbx:
         assert counts == [True, False, False, False, False, True, True]
 
 
+def _fill(view: CallView, caller: str, callee: str) -> None:
+    """Fill all states of one direction, calls of two INVITEs and two phones each."""
+    serial = 0
+    for state in (
+        State.QUIET,
+        State.TALKING,
+        State.OVER,
+        State.RINGING,
+        State.CHALLENGED,
+        State.CALLING,
+    ):
+        for _ in range(CAPACITY[state]):
+            serial += 1
+            line = Line(
+                call_id=f"{serial:032x}@{caller}",
+                tag=f"t{serial:016x}",
+                branch=f"b{serial:016x}",
+                user=f"{serial:064}",
+                caller=caller,
+                callee=callee,
+            )
+            again = Line(**{**vars(line), "cseq": 2, "branch": f"c{serial:016x}"})
+            now = at(0.0 if state is State.QUIET else 0.1)
+            view.seen(line.invite(), now)
+            if state is State.CALLING:
+                continue
+            view.seen(line.answer(407), now)
+            if state is State.CHALLENGED:
+                continue
+            view.seen(again.invite(), now)
+            view.seen(again.answer(180), now)
+            if state is State.RINGING:
+                continue
+            if state is State.OVER:
+                view.seen(again.answer(486), now)
+                continue
+            for to_tag in ("to1", "to2"):
+                view.seen(again.answer(200, to_tag), now)
+
+
 class TestBounds:
     @pytest.mark.parametrize(("caller", "callee"), [(PBX, TRUNK), (JAPAN, PBX)])
     def test_calls_without_an_answer(self, caller: str, callee: str) -> None:
@@ -575,6 +619,21 @@ class TestBounds:
         seen.up(Line(call_id="one more"), most + more)
         lost = [event.call for event in seen.events if event.kind == "ended"]
         assert [(call.serial, call.why) for call in lost] == [(1, "lost")]
+
+    def test_memory_with_every_table_full(self) -> None:
+        """All tables of each direction, and all that calls are found by."""
+        tracemalloc.start()
+        try:
+            seen = CallView()
+            for caller, callee in ((PBX, TRUNK), (JAPAN, PBX)):
+                _fill(seen, caller, callee)
+            memory = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        for name, (size, capacity) in seen.stages.sizes().items():
+            assert size == capacity, name
+        sys.stdout.write(f"{memory} bytes in memory\n")
+        assert memory <= 5_500_000
 
     def test_invites_of_one_call(self) -> None:
         seen = Watched()

@@ -5,7 +5,7 @@ or what is usual.
 """
 
 from copy import copy
-from enum import Enum
+from enum import IntEnum
 from typing import Final, Literal, NamedTuple
 
 from ringfence.facts import Facts
@@ -23,7 +23,7 @@ Direction = Literal["in", "out"]
 """`out`: the sender of the INVITE is on our side; `in`: it is not."""
 
 
-class State(Enum):
+class State(IntEnum):
     """How a call stands."""
 
     CALLING = 1
@@ -137,8 +137,8 @@ class Call:
         # What the view finds it by.
         self.key = 0
         self.cseq = b""
-        self.paths: dict[int, list[int]] = {}
-        """Hash of the Request-URI and final status (0 for none) of each INVITE."""
+        self.paths: dict[int, int] = {}
+        """Final status of each INVITE, 0 for none."""
         self.dialogs: dict[int, tuple[bytes, bytes] | None] = {}
         """The networks that each dialog runs between; None when it has ended."""
 

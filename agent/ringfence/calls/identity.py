@@ -24,13 +24,19 @@ def raw(message: Message, name: str) -> bytes:
 def tag(message: Message, name: str) -> bytes:
     """Return the tag of From or To, b"" when there is none."""
     value = raw(message, name)
-    at = value.rfind(b">")
-    if at > value.rfind(b'"'):
-        if value.startswith(b";tag=", at + 1):
-            return value[at + 6 :].partition(b";")[0].strip()
-        if not value[at + 1 :].strip():
+    uri, bracket, params = value.partition(b">")
+    if bracket and uri.rfind(b"<") > uri.rfind(b'"'):
+        if params.startswith(b";tag=") and params.find(b'"') < 0:
+            end = params.find(b";", 5)
+            return (params[5:] if end < 0 else params[5:end]).strip()
+        if not params.strip():
             return b""
     return parse_name_addr(value.decode("utf-8", "replace")).tag.encode()
+
+
+def asker(message: Message) -> tuple[bytes, bytes]:
+    """Return Call-ID and From tag: what the other keys have in common."""
+    return raw(message, "call-id").strip(), tag(message, "from")
 
 
 def sequence(message: Message) -> tuple[bytes, bytes]:
@@ -39,37 +45,42 @@ def sequence(message: Message) -> tuple[bytes, bytes]:
     return (words[0] if words else b""), (words[1].strip() if len(words) > 1 else b"")
 
 
-def path_key(message: Message, number: bytes, client: bytes, server: bytes) -> int:
+def path_key(
+    whose: tuple[bytes, bytes],
+    message: Message,
+    number: bytes,
+    client: bytes,
+    server: bytes,
+) -> int:
     """Return what an INVITE, its CANCEL and all its answers have in common.
 
-    `number` is that of CSeq, `client` and `server` are networks (`network_key`).
+    `whose` is their `asker`, `number` that of CSeq; `client` and `server` are networks
+    (`network_key`).
     """
-    whole = (_call_id(message), tag(message, "from"), number, _branch(message))
-    return hash((*whole, client, server)) & _KEY_BITS
+    return hash((whose, number, _branch(message), client, server)) & _KEY_BITS
 
 
-def dialog_key(message: Message) -> int:
+def dialog_key(whose: tuple[bytes, bytes], message: Message) -> int:
     """Return what all messages of a dialog have in common, whoever sends them."""
-    one, other = tag(message, "from"), tag(message, "to")
+    call_id, one = whose
+    other = tag(message, "to")
     if one > other:
         one, other = other, one
-    return hash((_call_id(message), one, other)) & _KEY_BITS
+    return hash((call_id, one, other)) & _KEY_BITS
 
 
-def caller_key(message: Message, client: bytes) -> int:
+def caller_key(whose: tuple[bytes, bytes], client: bytes) -> int:
     """Return what all INVITEs of a call have in common, with credentials or without."""
-    return hash((_call_id(message), tag(message, "from"), client)) & _KEY_BITS
-
-
-def _call_id(message: Message) -> bytes:
-    return raw(message, "call-id").strip()
+    return hash((whose, client)) & _KEY_BITS
 
 
 def _branch(message: Message) -> bytes:
     """Return the branch of the topmost Via, without the cookie that all have."""
     value = raw(message, "via")
-    if b"," not in value and b'"' not in value:
-        before, found, after = value.partition(_COOKIE)
-        if found and b"branch" not in before:
-            return after.partition(b";")[0].strip()
+    at = value.find(_COOKIE)
+    if at >= 0 and value.find(b",") < 0 and value.find(b'"') < 0:
+        start = at + len(_COOKIE)
+        if value.find(b"branch") == at + 1:
+            end = value.find(b";", start)
+            return (value[start:] if end < 0 else value[start:end]).rstrip()
     return message.branch.removeprefix("z9hG4bK").encode()

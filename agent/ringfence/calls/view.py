@@ -21,6 +21,7 @@ from typing import Final
 
 from ringfence.calls.call import MAX_NAME, Call, Direction, Event, State
 from ringfence.calls.identity import (
+    asker,
     caller_key,
     dialog_key,
     path_key,
@@ -101,7 +102,8 @@ class CallView:
         """Note that we refused a request: it may have been an INVITE repeated."""
         self._now = now
         if facts.message.method == "INVITE":
-            call = self._newest.get(caller_key(facts.message, facts.network))
+            key = caller_key(asker(facts.message), facts.network)
+            call = self._newest.get(key)
             if call is not None and call.state is State.CHALLENGED:
                 self._end(call, "refused")
         return self._told()
@@ -144,19 +146,19 @@ class CallView:
 
     def _invited(self, facts: Facts, message: Message) -> None:
         """Read an INVITE that begins a call, or is part of one that has begun."""
-        number, _ = sequence(message)
-        callee = network_key(facts.packet.dst)
-        path = path_key(message, number, facts.network, callee)
-        uri = hash(message.request_uri)
-        call = self._paths.get(path)
-        if call is not None and call.paths[path][0] == uri:
+        whose, (number, _) = asker(message), sequence(message)
+        source, callee = facts.network, network_key(facts.packet.dst)
+        path = path_key(whose, message, number, source, callee)
+        reading = facts.reading
+        if reading is None:
             return
-        key = caller_key(message, facts.network)
+        called = reading.number[:MAX_NAME]
+        call = self._paths.get(path)
+        if call is not None and call.number == called:
+            return
+        key = caller_key(whose, source)
         call = self._newest.get(key)
-        if call is None or not _joins(call, facts, number, callee):
-            reading = facts.reading
-            if reading is None:
-                return
+        if call is None or not _joins(call, called, number, callee):
             self._serial += 1
             call = Call(facts, reading, self._serial, self._now)
             call.key = key
@@ -169,7 +171,7 @@ class CallView:
             call.callees = (*call.callees, callee)[-MAX_PATHS:]
         if len(call.paths) >= MAX_PATHS:
             self._forget_path(next(iter(call.paths)), call)
-        call.paths[path] = [uri, 0]
+        call.paths[path] = 0
         self._paths[path] = call
 
     def _begin(self, call: Call) -> None:
@@ -182,39 +184,39 @@ class CallView:
         """Read an answer to an INVITE."""
         packet, status = facts.packet, message.status or 0
         client, server = network_key(packet.dst), network_key(packet.src)
-        path = path_key(message, number, client, server)
+        whose = asker(message)
+        path = path_key(whose, message, number, client, server)
         call = self._paths.get(path)
         if call is None:
             return
         if 200 <= status < 300:
-            self._picked_up(call, message, server)
+            self._picked_up(call, dialog_key(whose, message), server)
         elif call.state not in _OPEN:
             return
         elif status < 200:
             if call.why != "cancelled":
                 call.last = self._now.mono
                 self.stages.move(call, State.RINGING, self._now.mono)
-        elif not call.paths[path][1]:
-            call.paths[path][1] = status
+        elif not call.paths[path]:
+            call.paths[path] = status
             self._refused(call, status)
 
     def _refused(self, call: Call, status: int) -> None:
         """Note that one INVITE of a call failed; the call does when all have."""
         call.status = status
-        if not all(failed for _, failed in call.paths.values()):
+        if not all(call.paths.values()):
             return
         if status in REPEATED and call.why != "cancelled":
             self.stages.move(call, State.CHALLENGED, self._now.mono)
         else:
             self._end(call, call.why or "refused")
 
-    def _picked_up(self, call: Call, message: Message, server: bytes) -> None:
+    def _picked_up(self, call: Call, dialog: int, server: bytes) -> None:
         """Note a 2xx, or an ACK that tells of one."""
         if call.state is State.OVER:
             if call.answered is not None:
                 return
             call = self._revived(call)
-        dialog = dialog_key(message)
         if dialog not in call.dialogs and len(call.dialogs) < MAX_DIALOGS:
             call.dialogs[dialog] = (call.caller, server)
             self._dialogs[dialog] = call
@@ -238,38 +240,40 @@ class CallView:
 
     def _acknowledged(self, facts: Facts, message: Message) -> None:
         """Learn from our side's ACK of an answer that nobody saw, or not from there."""
-        if dialog_key(message) in self._dialogs:
+        whose = asker(message)
+        dialog = dialog_key(whose, message)
+        if dialog in self._dialogs:
             return
-        call = self._newest.get(caller_key(message, facts.network))
+        call = self._newest.get(caller_key(whose, facts.network))
         number, _ = sequence(message)
         if call is None or call.state not in _OPEN or call.cseq != number:
             return
         server = network_key(facts.packet.dst)
-        path = path_key(message, number, facts.network, server)
+        path = path_key(whose, message, number, facts.network, server)
         if path not in call.paths:  # a 2xx: its ACK has a branch of its own
-            self._picked_up(call, message, server)
-        elif not call.paths[path][1]:
-            call.paths[path][1] = _UNSEEN
+            self._picked_up(call, dialog, server)
+        elif not call.paths[path]:
+            call.paths[path] = _UNSEEN
             self._refused(call, 0)
 
     def _cancelled(self, facts: Facts, message: Message) -> None:
         """Note a CANCEL; a 2xx may have crossed it."""
         number, _ = sequence(message)
         server = network_key(facts.packet.dst)
-        path = path_key(message, number, facts.network, server)
+        path = path_key(asker(message), message, number, facts.network, server)
         call = self._paths.get(path)
         if call is None or call.state not in _OPEN or call.why == "cancelled":
             return
-        others = (one for at, one in call.paths.items() if at != path)
-        if any(not failed for _, failed in others):  # it rings on elsewhere
-            call.paths[path][1] = _UNSEEN
+        others = (failed for at, failed in call.paths.items() if at != path)
+        if not all(others):  # it rings on elsewhere
+            call.paths[path] = _UNSEEN
         else:
             call.why = "cancelled"
             self.stages.move(call, State.CALLING, self._now.mono)
 
     def _parted(self, facts: Facts, message: Message) -> None:
         """Read a BYE."""
-        dialog = dialog_key(message)
+        dialog = dialog_key(asker(message), message)
         call = self._dialogs.get(dialog)
         ends = None if call is None else call.dialogs[dialog]
         if call is None or ends is None:
@@ -283,7 +287,7 @@ class CallView:
     def _parting_answered(self, facts: Facts, message: Message) -> None:
         """Believe a BYE from elsewhere if our end does; 481: it knew before."""
         if message.status == 481 or 200 <= (message.status or 0) < 300:
-            dialog = dialog_key(message)
+            dialog = dialog_key(asker(message), message)
             call = self._dialogs.get(dialog)
             ends = None if call is None else call.dialogs[dialog]
             if call is not None and ends and network_key(facts.packet.src) in ends:
@@ -296,7 +300,7 @@ class CallView:
 
     def _refreshed(self, facts: Facts, message: Message) -> None:
         """Read a request within a call: it lives."""
-        dialog = dialog_key(message)
+        dialog = dialog_key(asker(message), message)
         call = self._dialogs.get(dialog)
         ends = None if call is None else call.dialogs[dialog]
         if call is None or ends is None or call.state not in _ANSWERED:
@@ -340,13 +344,12 @@ class CallView:
             del self._paths[path]
 
 
-def _joins(call: Call, facts: Facts, number: bytes, callee: bytes) -> bool:
+def _joins(call: Call, called: str, number: bytes, callee: bytes) -> bool:
     """Tell whether an INVITE is part of the newest call of its caller and Call-ID.
 
     No honest proxy sends one call abroad to one place twice at once.
     """
-    reading = facts.reading
-    if reading is None or call.number != reading.number[:MAX_NAME]:
+    if call.number != called:
         return False
     if call.state is State.CHALLENGED:
         return True
