@@ -250,10 +250,12 @@ class TestBounds:
         base = watched(1)
         for number in range(MAX_ACCOUNTS):
             base.signed_in(str(number), DESK, "JP")
-        assert base.seen("0", DESK, "JP") is not None
+        passed(base, 1)
+        base.signed_in("0", DESK, "JP")  # heard of again: not the first to go
         base.signed_in("one more", DESK, "JP")
-        assert base.seen("0", DESK, "JP") is None
-        assert base.seen("1", DESK, "JP") is not None
+        assert base.seen("0", DESK, "JP") is not None
+        assert base.seen("1", DESK, "JP") is None
+        assert base.seen("2", DESK, "JP") is not None
         assert base.sizes()["accounts"] == (MAX_ACCOUNTS, MAX_ACCOUNTS)
         record = base.to_record()
         record["accounts"]["another"] = "JP:0-0"
@@ -368,6 +370,8 @@ class TestRecord:
         assert set(base.to_record()["countries"]) == {"US", "--"}
         assert set(base.to_record()["accounts"]) == {"201", "#00000001"}
         assert base.days_since_abroad == 0
+        base.watch(0.0)
+        assert passed(base, 5).days_since_abroad == pytest.approx(5)
 
     @given(
         st.recursive(

@@ -436,6 +436,33 @@ class TestJumps:
         assert again.spent("day", clocks.now) == again.spent("month", clocks.now)
         assert again.spent("day", clocks.now) == 35_000
 
+    def test_a_record_of_a_clock_that_was_ahead_and_one_that_is_set(self) -> None:
+        book, clocks = ledger(), Clocks("2038-01-19 12:00")
+        talk(book, clocks)
+        again = restart(book, clocks, "2026-11-01 12:00")
+        assert again.spent("day", clocks.now) == 175_000
+        clocks.set("2026-11-22 12:00")
+        assert again.spent("day", clocks.now) == again.spent("month", clocks.now) == 0
+
+    def test_a_day_to_come_without_costs_hides_none_with_costs(self) -> None:
+        days = {"20261122": 5_000, "20380119": 0}
+        record = {"version": 1, "days": days}
+        book, clocks = Ledger.from_record(record, RATES, local), Clocks()
+        assert book.spent("day", clocks.now) == 5_000
+        assert book.to_record(clocks.now)["days"] == {"20261122": 5_000}
+
+    def test_a_share_told_on_another_day_is_told_again(self) -> None:
+        book, clocks = ledger(), Clocks("2026-11-01 12:00")
+        limits = Limits(day=175_000)
+        talk(book, clocks)
+        assert len(book.reached(limits, clocks.now)) == 1
+        again = restart(book, clocks)  # three weeks later, as it turns out
+        again.watch(clocks.now)
+        clocks.set("2026-11-22 12:00")
+        assert again.reached(limits, clocks.now) == []
+        talk(again, clocks)
+        assert len(again.reached(limits, clocks.now)) == 1
+
     @given(
         st.lists(
             st.one_of(
@@ -518,6 +545,7 @@ class TestBounds:
         largest = dict.fromkeys(record["days"], MAX_SPENT)
         assert len(json.dumps({**record, "days": largest})) <= 3_000
         assert len(book._sums) <= MAX_DAYS
+        assert {date for _, date in book._entries} <= set(book._sums)
 
     def test_a_wrong_clocks_days_go_before_ours(self) -> None:
         sums = dict.fromkeys(range(20380101, 20380129), 1)

@@ -196,9 +196,37 @@ def test_more_phones_than_are_told_apart_do_not_keep_a_call_open() -> None:
     tags = [f"to{number}" for number in range(MAX_DIALOGS + 1)]
     for to_tag in tags:
         seen.see(line.answer(200, to_tag), 1)
-    for to_tag in tags[1:]:
+    for to_tag in tags[1:MAX_DIALOGS]:
         assert seen.see(line.request("BYE", to_tag=to_tag), 2) == []
+    assert seen.see(line.request("BYE", to_tag=tags[-1]), 2) == []
     assert seen.see(line.request("BYE", to_tag=tags[0]), 9) == ["ended"]
+
+
+def test_as_many_phones_as_are_told_apart_all_keep_a_call_open() -> None:
+    line, seen = Line(), Watched()
+    seen.see(line.invite(), 0)
+    tags = [f"to{number}" for number in range(MAX_DIALOGS + 1)]
+    for to_tag in tags:
+        seen.see(line.answer(200, to_tag), 1)
+    kinds = [seen.see(line.request("BYE", to_tag=to_tag), 2) for to_tag in tags]
+    assert kinds == [*([[]] * (MAX_DIALOGS - 1)), ["ended"], []]
+
+
+def test_another_cseq_is_another_call_though_it_goes_elsewhere() -> None:
+    seen = Watched()
+    seen.see(Line(number="201").invite(), 0)
+    other = Line(number="201", callee=TRUNK2, branch="b2", cseq=2)
+    assert seen.see(other.invite(), 0) == ["begun"]
+
+
+def test_a_branch_used_again_outlives_the_call_that_had_it_first() -> None:
+    first, second, seen = Line(number=HOME), Line(number=SIERRA), Watched()
+    seen.see(first.invite(), 0)
+    seen.see(second.invite(), 20)
+    seen.see(second.answer(180), 21)
+    for seconds in (40, 80, 120):
+        seen.tick(seconds)
+    assert seen.see(second.answer(200), 121) == ["answered"]
 
 
 def test_a_proxy_of_ours_forks_and_one_branch_fails() -> None:
@@ -283,10 +311,18 @@ class TestCancel:
         seen.see(line.answer(180), 1)
         assert seen.see(line.request("CANCEL"), 5) == []
         assert seen.see(line.answer(200), 5.1) == ["answered"]
+        assert seen.events[-1].call.why == ""
         assert seen.see(line.request("CANCEL"), 5.2) == []
         assert seen.see(line.request("BYE", to_tag="to1"), 5.3) == ["ended"]
         assert seen.events[-1].call.why == "bye"
         assert seen.events[-1].call.talked(0) == pytest.approx(0.2)
+
+    def test_crossed_by_a_challenge(self) -> None:
+        line, seen = Line(), Watched()
+        seen.see(line.invite(), 0)
+        seen.see(line.request("CANCEL"), 1)
+        assert seen.see(line.answer(407), 1.1) == ["ended"]
+        assert seen.events[-1].call.why == "cancelled"
 
     def test_never_answered(self) -> None:
         line, seen = Line(), Watched()
@@ -332,6 +368,8 @@ class TestBye:
             {"tag": "from9"},
             {"Call-ID": "c9@pbx"},
             {"src": STRANGER, "dst": TRUNK},
+            {"src": TRUNK, "dst": PHONE},
+            {"src": PHONE},
         ],
     )
     def test_of_somebody_else(self, wrong: dict[str, str]) -> None:
@@ -360,6 +398,20 @@ class TestBye:
         line, seen = Line(), Watched()
         seen.up(line, 0)
         assert seen.see(line.request("BYE", to_tag="to1", dst=TRUNK2), 9) == ["ended"]
+
+    @pytest.mark.parametrize("back", [True, False])
+    def test_that_nobody_saw_is_told_by_its_answer(self, back: bool) -> None:
+        line, seen = Line(), Watched()
+        seen.up(line, 0)
+        assert seen.see(line.answer(200, method="BYE", back=back), 9) == ["ended"]
+
+    @pytest.mark.parametrize(
+        ("src", "dst"), [(PHONE, TRUNK), (TRUNK, PHONE), (STRANGER, PBX)]
+    )
+    def test_that_others_answer(self, src: str, dst: str) -> None:
+        line, seen = Line(), Watched()
+        seen.up(line, 0)
+        assert seen.see(line.answer(200, method="BYE", src=src, dst=dst), 9) == []
 
     def test_of_a_stranger_who_answers_himself(self) -> None:
         line, seen = Line(), Watched()
@@ -402,6 +454,11 @@ class TestAnswers:
         ack = line.request("ACK", to_tag="to1", branch="b1", cseq=1)
         assert seen.see(ack, 5) == ["ended"]
         assert seen.events[-1].call.answered is None
+
+    def test_an_acknowledgement_of_another_invite(self) -> None:
+        line, seen = Line(), Watched()
+        seen.see(line.invite(), 0)
+        assert seen.see(line.request("ACK", to_tag="to1", cseq=7), 5) == []
 
     def test_a_strangers_acknowledgement_says_nothing(self) -> None:
         line, seen = Line(caller=JAPAN, callee=PBX), Watched()
@@ -534,6 +591,14 @@ class TestThroughThePbx:
         seen.see(leg.request("BYE", to_tag="to1"), 10)
         seen.see(Line(call_id="b@pbx").invite(), 20)
         assert seen.events[-1].call.follows is None
+
+    def test_nothing_passes_on_a_call_that_is_over(self) -> None:
+        seen = Watched()
+        leg = Line(caller=PHONE, callee=PBX, call_id="a@phone")
+        seen.see(leg.invite(), 0)
+        seen.see(leg.answer(486), 1)
+        seen.see(Line(call_id="b@pbx").invite(), 2)
+        assert seen.events[-1].call.counts
 
     def test_one_call_excuses_few(self) -> None:
         seen = Watched()

@@ -82,12 +82,11 @@ class _Country:
         """Days watched when both were right; they fade from there."""
 
     def fade(self, days: float) -> None:
-        """Let both fade until a day; never back."""
-        if days > self.at:
-            left = _left(days - self.at)
-            self.calls *= left
-            self.seconds *= left
-            self.at = days
+        """Let both fade until a day."""
+        left = _left(days - self.at)
+        self.calls *= left
+        self.seconds *= left
+        self.at = days
 
 
 class Baseline:

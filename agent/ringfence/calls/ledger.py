@@ -338,7 +338,7 @@ class Ledger:
     def _date(self, now: Instant) -> int:
         """Return the date that counts as today."""
         shown = self._label(now.wall)
-        newest = max(self._kept, default=0)
+        newest = max((one for one, spent in self._kept.items() if spent), default=0)
         if shown >= newest:
             return shown
         set_now = self._jumped and shown >= FIRST_DATE

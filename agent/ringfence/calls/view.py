@@ -80,7 +80,7 @@ class CallView:
             number, asked = sequence(message)
             if asked == b"INVITE":
                 self._answered(facts, message, number)
-            elif asked == b"BYE" and facts.side == "inside":
+            elif asked == b"BYE":
                 self._parting_answered(facts, message)
         elif method == "INVITE":
             if tag(message, "to"):
@@ -278,19 +278,16 @@ class CallView:
         ends = None if call is None else call.dialogs[dialog]
         if call is None or ends is None:
             return
-        source, target = network_key(facts.packet.src), network_key(facts.packet.dst)
-        if (source, target) in (ends, ends[::-1]) or (
-            source in ends and facts.side == "inside"
-        ):
+        if _believed(facts, ends):
             self._hang_up(call, dialog)
 
     def _parting_answered(self, facts: Facts, message: Message) -> None:
-        """Believe a BYE from elsewhere if our end does; 481: it knew before."""
+        """Learn of a BYE that nobody saw, or from elsewhere; 481: it was over."""
         if message.status == 481 or 200 <= (message.status or 0) < 300:
             dialog = dialog_key(asker(message), message)
             call = self._dialogs.get(dialog)
             ends = None if call is None else call.dialogs[dialog]
-            if call is not None and ends and network_key(facts.packet.src) in ends:
+            if call is not None and ends is not None and _believed(facts, ends):
                 self._hang_up(call, dialog)
 
     def _hang_up(self, call: Call, dialog: int) -> None:
@@ -356,3 +353,14 @@ def _joins(call: Call, called: str, number: bytes, callee: bytes) -> bool:
     if call.state not in _OPEN or call.cseq != number:
         return False
     return not call.abroad or callee not in call.callees
+
+
+def _believed(facts: Facts, ends: tuple[bytes, bytes]) -> bool:
+    """Tell whether a message that ends a dialog comes from one of its ends.
+
+    To the other one, unless it is ours: nobody else sends from there.
+    """
+    source, target = network_key(facts.packet.src), network_key(facts.packet.dst)
+    if (source, target) in (ends, ends[::-1]):
+        return True
+    return source in ends and facts.side == "inside"
