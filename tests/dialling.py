@@ -13,7 +13,7 @@ from ringfence.sip.message import Message
 
 PBX: Final = "192.168.50.2"
 PHONE: Final = "192.168.50.20"
-TRUNK: Final = "198.51.100.10"
+TRUNK: Final = "198.51.100.100"
 TRUNK2: Final = "198.51.100.200"
 STRANGER: Final = "192.0.2.66"
 ABROAD: Final = "0106391234567"

@@ -2,6 +2,7 @@
 
 import sys
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 from builders import JAPAN
@@ -17,6 +18,7 @@ from dialling import (
     Line,
     Watched,
     at,
+    octets,
 )
 from ringfence.calls import CallView
 from ringfence.calls.call import State
@@ -28,7 +30,7 @@ from ringfence.calls.stages import (
     TALKS_FOR,
     UNANSWERED_FOR,
 )
-from ringfence.calls.view import MAX_DIALOGS, MAX_PATHS
+from ringfence.calls.view import MAX_DIALOGS, MAX_HOPS, MAX_PATHS
 
 WHOLE = ["begun", "answered", "ended"]
 
@@ -564,7 +566,8 @@ class TestThroughThePbx:
         assert (second.follows.account, second.follows.number) == ("101", first.number)
         assert second.follows.gap_s == pytest.approx(0.5)
 
-    def test_through_a_proxy_that_keeps_call_id_and_tag(self) -> None:
+    @pytest.mark.parametrize("outside", [True, False])
+    def test_through_a_proxy_that_keeps_call_id_and_tag(self, outside: bool) -> None:
         seen = Watched()
         leg = Line(caller=JAPAN, callee=PBX)
         onward = Line(branch="b2")
@@ -573,6 +576,45 @@ class TestThroughThePbx:
         assert seen.see(onward.answer(200), 1) == ["answered"]
         assert seen.see(leg.answer(200), 1.1) == ["answered"]
         assert [call.direction for call in seen.view.running()] == ["out"]
+        if outside:  # the caller hangs up: hop by hop
+            assert seen.see(leg.request("BYE", to_tag="to1"), 62) == ["ended"]
+            assert len(seen.view.running()) == 1
+            assert seen.see(onward.request("BYE", to_tag="to1"), 62) == ["ended"]
+        else:  # our proxy does: that is the end of it on both hops
+            bye = onward.request("BYE", to_tag="to1")
+            assert seen.see(bye, 62) == ["ended", "ended"]
+            assert seen.see(leg.request("BYE", to_tag="to1", back=True), 62) == []
+
+    def test_past_a_proxy_of_ours(self) -> None:
+        """Phone and proxy on our side; the phone knows the way to the trunk."""
+        seen = Watched()
+        leg, onward = Line(caller=PHONE, callee=PBX), Line(branch="b2")
+        seen.see(leg.invite(), 0)
+        seen.see(onward.invite(), 0.1)
+        seen.see(onward.answer(200), 2)
+        seen.see(leg.answer(200), 2.1)
+        bye = leg.request("BYE", to_tag="to1", dst=TRUNK)
+        assert seen.see(bye, 62) == ["ended", "ended"]
+
+    def test_through_more_proxies_than_are_told_apart(self) -> None:
+        hosts = [TRUNK, *(f"192.168.50.{number}" for number in range(2, 9))]
+        hops = [
+            Line(caller=caller, callee=callee, branch=f"b{caller}")
+            for callee, caller in pairwise(hosts)
+        ]
+        seen = Watched()
+        for hop in reversed(hops):
+            seen.see(hop.invite(), 0)
+        for hop in hops:
+            seen.see(hop.answer(200), 1)
+        for hop in hops:
+            seen.see(hop.request("BYE", to_tag="to1"), 9)
+        assert [call.callees[0] for kind, call in seen.events if kind == "ended"] == [
+            octets(hop.callee) for hop in hops[:MAX_HOPS]
+        ]
+        for seconds in (100, 100 + TALKS_FOR, 200 + TALKS_FOR + QUIET_FOR, 200_000):
+            seen.tick(seconds)
+        assert seen.view.bare
 
     def test_a_call_that_comes_in_and_one_to_elsewhere(self) -> None:
         seen = Watched()

@@ -45,6 +45,10 @@ MAX_PATHS: Final = 8
 MAX_DIALOGS: Final = 8
 """Phones that answer one call; further ones do not keep it open."""
 
+MAX_HOPS: Final = 4
+"""Hops of one call by way of our proxies that are told apart. Answers come back from
+the carrier's end, so the hop that costs is the first of them."""
+
 _UNSEEN: Final = 1
 """Status of an answer that only its ACK tells of."""
 
@@ -60,8 +64,8 @@ class CallView:
         """Start with none."""
         self._paths: dict[int, Call] = {}
         """By all that an answer has of its INVITE."""
-        self._dialogs: dict[int, Call] = {}
-        """By Call-ID and both tags."""
+        self._dialogs: dict[int, tuple[Call, ...]] = {}
+        """By Call-ID and both tags; before and behind a proxy they are the same."""
         self._newest: dict[int, Call] = {}
         """By Call-ID, From tag and caller."""
         self.stages = Stages(self._dropped)
@@ -80,8 +84,8 @@ class CallView:
             number, asked = sequence(message)
             if asked == b"INVITE":
                 self._answered(facts, message, number)
-            elif asked == b"BYE":
-                self._parting_answered(facts, message)
+            elif asked == b"BYE" and _ends(message.status or 0):
+                self._parted(facts, message)
         elif method == "INVITE":
             if tag(message, "to"):
                 self._refreshed(facts, message)
@@ -219,7 +223,9 @@ class CallView:
             call = self._revived(call)
         if dialog not in call.dialogs and len(call.dialogs) < MAX_DIALOGS:
             call.dialogs[dialog] = (call.caller, server)
-            self._dialogs[dialog] = call
+            hops = self._dialogs.get(dialog, ())
+            if len(hops) < MAX_HOPS:
+                self._dialogs[dialog] = (*hops, call)
         if call.answered is None:
             call.answered = self._now
             call.last = self._now.mono
@@ -242,7 +248,8 @@ class CallView:
         """Learn from our side's ACK of an answer that nobody saw, or not from there."""
         whose = asker(message)
         dialog = dialog_key(whose, message)
-        if dialog in self._dialogs:
+        known = self._dialogs.get(dialog, ())
+        if any(call.caller == facts.network for call in known):
             return
         call = self._newest.get(caller_key(whose, facts.network))
         number, _ = sequence(message)
@@ -272,22 +279,22 @@ class CallView:
             self.stages.move(call, State.CALLING, self._now.mono)
 
     def _parted(self, facts: Facts, message: Message) -> None:
-        """Read a BYE."""
-        dialog = dialog_key(asker(message), message)
-        call = self._dialogs.get(dialog)
-        ends = None if call is None else call.dialogs[dialog]
-        if call is None or ends is None:
-            return
-        if _believed(facts, ends):
-            self._hang_up(call, dialog)
+        """Read a BYE, or an answer to one: nobody saw it, or it is from elsewhere.
 
-    def _parting_answered(self, facts: Facts, message: Message) -> None:
-        """Learn of a BYE that nobody saw, or from elsewhere; 481: it was over."""
-        if message.status == 481 or 200 <= (message.status or 0) < 300:
-            dialog = dialog_key(asker(message), message)
-            call = self._dialogs.get(dialog)
-            ends = None if call is None else call.dialogs[dialog]
-            if call is not None and ends is not None and _believed(facts, ends):
+        Of calls that a proxy passes on, each hop has its own BYE, unless our end knows
+        the way and sends it past the proxy.
+        """
+        dialog = dialog_key(asker(message), message)
+        calls = self._dialogs.get(dialog)
+        if calls is None:
+            return
+        source, target = network_key(facts.packet.src), network_key(facts.packet.dst)
+        hops = [(call, call.dialogs[dialog] or ()) for call in calls]
+        ours = facts.side == "inside" and any(source in ends for _, ends in hops)
+        for call, ends in hops:
+            if (source in ends and target in ends) or (
+                ours and (source in ends or target in ends)
+            ):
                 self._hang_up(call, dialog)
 
     def _hang_up(self, call: Call, dialog: int) -> None:
@@ -298,14 +305,12 @@ class CallView:
     def _refreshed(self, facts: Facts, message: Message) -> None:
         """Read a request within a call: it lives."""
         dialog = dialog_key(asker(message), message)
-        call = self._dialogs.get(dialog)
-        ends = None if call is None else call.dialogs[dialog]
-        if call is None or ends is None or call.state not in _ANSWERED:
-            return
         source, target = network_key(facts.packet.src), network_key(facts.packet.dst)
-        if (source, target) in (ends, ends[::-1]):
-            call.last = self._now.mono
-            self.stages.move(call, State.TALKING, self._now.mono)
+        for call in self._dialogs.get(dialog, ()):
+            ends = call.dialogs[dialog] or ()
+            if call.state in _ANSWERED and source in ends and target in ends:
+                call.last = self._now.mono
+                self.stages.move(call, State.TALKING, self._now.mono)
 
     def _end(self, call: Call, why: str) -> None:
         call.why = why
@@ -330,8 +335,10 @@ class CallView:
         for path in list(call.paths):
             self._forget_path(path, call)
         for dialog in call.dialogs:
-            if self._dialogs.get(dialog) is call:
-                del self._dialogs[dialog]
+            hops = self._dialogs.pop(dialog, ())
+            others = tuple(one for one in hops if one is not call)
+            if others:
+                self._dialogs[dialog] = others
         if self._newest.get(call.key) is call:
             del self._newest[call.key]
 
@@ -355,12 +362,6 @@ def _joins(call: Call, called: str, number: bytes, callee: bytes) -> bool:
     return not call.abroad or callee not in call.callees
 
 
-def _believed(facts: Facts, ends: tuple[bytes, bytes]) -> bool:
-    """Tell whether a message that ends a dialog comes from one of its ends.
-
-    To the other one, unless it is ours: nobody else sends from there.
-    """
-    source, target = network_key(facts.packet.src), network_key(facts.packet.dst)
-    if (source, target) in (ends, ends[::-1]):
-        return True
-    return source in ends and facts.side == "inside"
+def _ends(status: int) -> bool:
+    """Tell whether an answer to BYE says that the dialog is over."""
+    return status == 481 or 200 <= status < 300
