@@ -14,9 +14,10 @@ UNANSWERED_FOR: Final = 32.0
 """Seconds to the first answer: Timer B, 64 * T1 (RFC 3261 section 17.1.1.2). As long
 may a cancelled INVITE wait for its final answer (section 9.1)."""
 
-REPEATED_WITHIN: Final = 8.0
+REPEATED_WITHIN: Final = 32.0
 """Seconds in which a caller sends the INVITE again that was refused with one of
-`REPEATED`: machines take a second; whoever asks a person dials anew."""
+`REPEATED`: machines take a second, softphones that ask for the password longer. It does
+not count as running meanwhile."""
 
 RINGS_FOR: Final = 300.0
 """Seconds without a sign for which a call may ring: more than Timer C, three minutes
@@ -37,14 +38,14 @@ and J (RFC 3261 section 17)."""
 
 CAPACITY: Final[dict[State, int]] = {
     State.CALLING: 512,
-    State.CHALLENGED: 128,
+    State.CHALLENGED: 256,
     State.RINGING: 256,
     State.TALKING: 384,
     State.QUIET: 128,
     State.OVER: 256,
 }
 """Calls of each state and direction; the oldest goes first. Calls in and out are kept
-apart, so that strangers who call in push no call out. 1.6 kB a call, 5.5 MB in all."""
+apart, so that strangers who call in push no call out. 1.6 kB a call, 6 MB in all."""
 
 _AGE: Final[dict[State, float]] = {
     State.CALLING: UNANSWERED_FOR,
