@@ -533,10 +533,13 @@ class TestSilence:
         assert seen.see(again, 101 + TALKS_FOR) == []
         assert len(seen.view.running()) == 1
 
-    def test_a_stranger_refreshes_nothing(self) -> None:
+    @pytest.mark.parametrize(
+        ("src", "dst"), [(STRANGER, TRUNK), (PBX, STRANGER), (TRUNK, PHONE)]
+    )
+    def test_a_stranger_refreshes_nothing(self, src: str, dst: str) -> None:
         line, seen = Line(), Watched()
         seen.up(line, 0)
-        again = line.request("UPDATE", to_tag="to1", src=STRANGER, cseq=2)
+        again = line.request("UPDATE", to_tag="to1", src=src, dst=dst, cseq=2)
         seen.see(again, 7000)
         seen.tick(100 + TALKS_FOR)
         assert seen.view.running() == []
@@ -595,6 +598,15 @@ class TestThroughThePbx:
         seen.see(leg.answer(200), 2.1)
         bye = leg.request("BYE", to_tag="to1", dst=TRUNK)
         assert seen.see(bye, 62) == ["ended", "ended"]
+
+    def test_an_answer_that_was_seen_on_one_hop_alone(self) -> None:
+        seen = Watched()
+        leg, onward = Line(caller=PHONE, callee=PBX), Line(branch="b2")
+        seen.see(leg.invite(), 0)
+        seen.see(onward.invite(), 0.1)
+        assert seen.see(leg.answer(200), 2) == ["answered"]
+        assert seen.see(leg.request("ACK", to_tag="to1"), 2.1) == []
+        assert seen.see(onward.request("ACK", to_tag="to1"), 2.1) == ["answered"]
 
     def test_through_more_proxies_than_are_told_apart(self) -> None:
         hosts = [TRUNK, *(f"192.168.50.{number}" for number in range(2, 9))]
