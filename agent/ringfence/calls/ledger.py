@@ -11,7 +11,7 @@ decade. What an earlier run has spent keeps its date; while the clock shows an e
 one, or none, that date's money still counts as today's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from ringfence.calls.call import Call
@@ -40,6 +40,10 @@ QUARTER: Final = 900.0
 
 MAX_RUNNING: Final = 1_024
 """Calls that run; what more of them have cost so far is booked."""
+
+LOOKS_AGAIN: Final = 10.0
+"""Seconds after which running calls are added up again, whatever is known of them: one
+may be carried on by another meanwhile, which then costs in its place."""
 
 MAX_SPENT: Final = 10**15
 """Thousandths of a day's sum that are believed of a record."""
@@ -103,6 +107,9 @@ class Ledger:
         """By date, the sums of `_entries`."""
         self._running: dict[int, tuple[Call, Rate]] = {}
         self._told: dict[Period, _Told] = {}
+        self._added: dict[int, int] = {}
+        """What running calls have cost by date, and between which monotonic times."""
+        self._added_at, self._added_until = 0.0, -1.0
         self._offset: float | None = None
         self._since = 0.0
         self._jumped = False
@@ -119,6 +126,7 @@ class Ledger:
             return
         rate = self.rates.dearest((call.e164, *call.others))
         self._running[call.serial] = call, rate
+        self._added_until = -1.0
         if len(self._running) > MAX_RUNNING:
             oldest, _ = self._running[next(iter(self._running))]
             self.ended(oldest, now)
@@ -127,6 +135,7 @@ class Ledger:
         """Book what a call has cost, once."""
         self._look(now)
         found = self._running.pop(call.serial, None)
+        self._added_until = -1.0
         if found is not None and call.costs and call.answered is not None:
             self._book(call.answered.mono, _cost(*found, now.mono), now)
 
@@ -209,7 +218,7 @@ class Ledger:
         """
         self._look(now)
         sums = dict(self._kept)
-        for date, spent in (*self._sums.items(), *self._costs(now)):
+        for date, spent in (*self._sums.items(), *self._costs(now).items()):
             _add(sums, date, spent)
         undated = self._pending(now) + sums.get(self._unset(now), 0)
         today = self._date(now)
@@ -270,6 +279,7 @@ class Ledger:
             before = self._date(Instant(now.mono, now.mono + self._offset))
             self._jumped = True
             self._date_anew(now)
+            self._added_until = -1.0
             after = self._date(now)
             for period, told in self._told.items():
                 scale = 100 if period == "month" else 1
@@ -325,15 +335,28 @@ class Ledger:
                 spent for day, spent in sums.items() if day // scale in counted
             )
         return total + sum(
-            spent for day, spent in self._costs(now) if day // scale in fresh
+            spent for day, spent in self._costs(now).items() if day // scale in fresh
         )
 
-    def _costs(self, now: Instant) -> Iterator[tuple[int, int]]:
-        """Yield the date of each running call and what it has cost."""
+    def _costs(self, now: Instant) -> dict[int, int]:
+        """Return what the running calls have cost, by date.
+
+        Added up again when one of them has begun another unit, or at `LOOKS_AGAIN`.
+        """
+        mono = now.mono
+        if self._added_at <= mono <= self._added_until:
+            return self._added
+        added: dict[int, int] = {}
+        until = mono + LOOKS_AGAIN
         for call, rate in self._running.values():
             if call.costs and call.answered is not None:
-                passed = now.mono - call.answered.mono
-                yield self._label(now.wall - passed), _cost(call, rate, now.mono)
+                begun = call.answered.mono
+                cost = _cost(call, rate, mono)
+                _add(added, self._label(now.wall - (mono - begun)), cost)
+                next_unit = begun + rate.units(call.talked(mono)) * rate.unit_s
+                until = min(until, next_unit)
+        self._added, self._added_at, self._added_until = added, mono, until
+        return added
 
     def _date(self, now: Instant) -> int:
         """Return the date that counts as today."""
