@@ -99,6 +99,15 @@ def challenge(field: str, realm: str, nonce: str, *, stale: bool = False) -> str
     )
 
 
+def proof(
+    line: Line, method: str, uri: str, nonce: str, count: str, cnonce: str
+) -> str:
+    """Compute the response to a challenge with qop auth."""
+    return _md5(
+        f"{_secret(line)}:{nonce}:{count}:{cnonce}:auth:{_md5(f'{method}:{uri}')}"
+    )
+
+
 def credentials(
     field: str, line: Line, method: str, uri: str, nonce: str, used: int
 ) -> str:
@@ -106,14 +115,11 @@ def credentials(
 
     `used` counts how often the nonce was used, this time included.
     """
-    cnonce = nonce[::-1][:16]
-    count = f"{used:08x}"
-    proof = _md5(
-        f"{_secret(line)}:{nonce}:{count}:{cnonce}:auth:{_md5(f'{method}:{uri}')}"
-    )
+    cnonce, count = nonce[::-1][:16], f"{used:08x}"
+    shown = proof(line, method, uri, nonce, count, cnonce)
     return (
         f'{field}: Digest username="{line.user}", realm="{line.realm}", '
-        f'nonce="{nonce}", uri="{uri}", response="{proof}", algorithm=MD5, '
+        f'nonce="{nonce}", uri="{uri}", response="{shown}", algorithm=MD5, '
         f'cnonce="{cnonce}", qop=auth, nc={count}\r\n'
     )
 

@@ -16,6 +16,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct, pack
 from typing import NamedTuple
@@ -23,8 +24,9 @@ from typing import NamedTuple
 import office
 import registrations
 import theft
-from callflow import Call, refusal
+from call import Call
 from callflow import messages as messages_of
+from callflow import refusal
 from dialogs import Timed
 from office_days import FIRST_DAY, YEAR, midnight, month
 
@@ -34,8 +36,8 @@ INCIDENT_MONTH = month(2026, 11)
 
 _RAW, _SNAPLEN = 101, 65_535
 _RECORD = Struct("<IIII").pack
-_AHEAD_S = 30.0
-"""No packet passes longer than this before the moment by which it is sorted."""
+_AHEAD_S = 2.0
+"""No packet of a call passes longer than this before its `begin`."""
 
 
 class Scenario(NamedTuple):
@@ -78,6 +80,7 @@ def calls(
     return heapq.merge(honest, stolen, key=lambda call: call.begin)
 
 
+@lru_cache(maxsize=4)
 def _stolen(scenario: Scenario, seed: int) -> list[Call]:
     if not scenario.thief:
         return []
@@ -146,14 +149,15 @@ class Traffic:
 
     def __iter__(self) -> Iterator[Passing]:
         """Give every packet."""
-        begun = (((call.begin, b"", call)) for call in self._calls)
-        others = ((when, packet, None) for when, packet in self._others)
-        for when, packet, call in heapq.merge(begun, others, key=lambda one: one[0]):
-            yield from self._until(when - _AHEAD_S)
-            if call is None:
-                self._push([(when, packet)], None)
-            else:
-                self._push(messages_of(call), call)
+        others = iter(self._others)
+        other = next(others, None)
+        for call in self._calls:
+            while other is not None and other[0] < call.begin:
+                self._push([other], None)
+                other = next(others, None)
+            yield from self._until(call.begin - _AHEAD_S)
+            self._push(messages_of(call), call)
+        self._push(others if other is None else [other, *others], None)
         yield from self._until(float("inf"))
 
 

@@ -13,7 +13,7 @@ for films); else they lie in ranges that are not assigned, or are the usual exam
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from callflow import (
+from call import (
     ANSWERED,
     BUSY,
     CANCELLED,

@@ -7,7 +7,7 @@ over all days, so that any part of the year has what the whole has. Knows no cal
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from callflow import LINE, OFFICE_REALM, PBX, TRUNK
+from call import LINE, PBX, TRUNK, account
 from chance import Chance
 from dialogs import Agent, Dialog, Line, Timed, branch_of, challenge, credentials
 from office_days import midnight, worked
@@ -43,11 +43,6 @@ def soft_phone(day: int) -> Agent:
     address = f"198.51.100.{chance.whole(128, 159)}"
     port = chance.whole(20_000, 60_000)
     return Agent(address, port, "100.64.9.7", 5062, "Softphone 3.1")
-
-
-def account(who: str) -> Line:
-    """Give an account of the PBX."""
-    return Line(who, OFFICE_REALM, "s3cret-s3cret")
 
 
 def office(day: int, seed: int) -> Iterator[Timed]:

@@ -11,11 +11,11 @@ as those of such thieves often do.
 
 from collections.abc import Iterator
 
-from callflow import ANSWERED, BUSY, PBX, UNANSWERED, UNREACHABLE, Call
+from call import ANSWERED, BUSY, PBX, UNANSWERED, UNREACHABLE, Call, account
 from chance import Chance
 from dialogs import Agent, Timed
 from office_days import DAY_S, day_of, local, midnight
-from registrations import SOFT, Registration, account, registered
+from registrations import SOFT, Registration, registered
 
 ACCOUNT = SOFT
 """Whose password was stolen."""
@@ -27,7 +27,9 @@ DOCUMENTED_CALLS = 14_000
 DOCUMENTED_S = 4 * DAY_S
 SIERRA_LEONE = "+23240"
 _THIRTY_S = 26.0, 36.0
-_CHANNELS_BY_NIGHT, _CHANNELS_ON_DAYS_OFF = 4, 1
+_CHANNELS_BY_NIGHT = 3
+_DAYS_TOO = FIRST_DAY + 2, FIRST_DAY + 3
+"""Sunday and the holiday: by then one call after the other in daytime, too."""
 _NIGHT_FROM, _NIGHT_TO = 19 * 3_600, 8 * 3_600
 
 SLOW_NIGHTS = 10
@@ -77,27 +79,26 @@ def documented(entry: str, seed: int) -> list[Call]:
 
     `DOCUMENTED_CALLS` are answered; about one in thirty more is not.
     """
-    channels = [
-        (channel, FIRST_S + 1_800 * channel) for channel in range(_CHANNELS_BY_NIGHT)
-    ]
+    free = [FIRST_S + 1_800.0 * channel for channel in range(_CHANNELS_BY_NIGHT)]
     made: list[Call] = []
     answered = 0
     chance = Chance("documented", seed)
     while answered < DOCUMENTED_CALLS:
-        channel, free = min(channels, key=lambda one: one[1])
-        begin = _open(free, channel)
-        if begin > free:
-            channels[channel] = channel, begin + chance.between(0, 60)
+        begin = min(free)
+        channel = free.index(begin)
+        opens = _open(begin, channel)
+        if opens > begin:
+            free[channel] = opens + chance.between(0, 60)
             continue
         number = SIERRA_LEONE + chance.digits(6)
         name = f"documented/{seed}/{len(made)}"
         call = _call(chance, name, begin, "SL", number, _THIRTY_S, entry)
         made.append(call)
         answered += call.answered is not None
-        pause = chance.between(0.8, 6.0)
+        pause = chance.between(1.0, 9.0)
         if len(made) < 3:  # he tries whether it works, and waits for the figures
             pause = chance.between(200, 400)
-        channels[channel] = channel, call.ended + pause
+        free[channel] = call.ended + pause
     return sorted(made, key=lambda call: call.begin)
 
 
@@ -106,8 +107,7 @@ def _open(when: float, channel: int) -> float:
     day, second = local(when)
     if second >= _NIGHT_FROM or second < _NIGHT_TO:
         return when
-    office_is_shut = day - FIRST_DAY in (1, 2, 3)
-    if office_is_shut and channel < _CHANNELS_ON_DAYS_OFF:
+    if day in _DAYS_TOO and channel == 0:
         return when
     return midnight(day) + _NIGHT_FROM
 
@@ -136,7 +136,7 @@ def _call(
     lasts: tuple[float, float],
     entry: str,
 ) -> Call:
-    begin = round(float(begin), 3)
+    begin = round(begin, 3)
     answered: float | None = round(begin + chance.between(3.5, 7.0), 3)
     ended = round((answered or 0.0) + chance.between(*lasts), 3)
     outcome, by = ANSWERED, "caller" if chance.happens(0.9) else "called"
