@@ -9,6 +9,9 @@ passwords: a request that tries one, an answer that tells how a try went.
 
 from typing import Final, NamedTuple
 
+from ringfence.calls.events import Told
+from ringfence.calls.line import Line
+from ringfence.calls.terms import Terms
 from ringfence.decision import NOT_SIP, Decision, Finding, Ruling, Verdict
 from ringfence.errors import Malformed
 from ringfence.facts import Facts, NumberRuling, World
@@ -18,7 +21,8 @@ from ringfence.packet import Datagram, Instant, Packet, Segment
 from ringfence.refusals import ABSORBED, Refusals
 from ringfence.rules import RuleSet
 from ringfence.rules.memory import Memory
-from ringfence.signins import SignIns, enforced, overridden
+from ringfence.rules.outcome import enforced, overridden
+from ringfence.signins import SignIns
 from ringfence.sip.message import Message
 
 _ACCEPTED: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
@@ -43,6 +47,8 @@ class Settings(NamedTuple):
     sip_ports: frozenset[int] = frozenset({5060})
     monitor: bool = False
     """Judge and log, pass everything."""
+    terms: Terms = Terms()
+    """Prices, limits and hours of calls abroad."""
 
 
 class Counters:
@@ -87,6 +93,9 @@ class Engine:
         self.signins = SignIns()
         self.refusals = Refusals()
         self.exposure = Exposure()
+        self.line = Line(self.memory.knows)
+        """Calls, their cost, and what is closed."""
+        self.memory.welcomed = self.line.signed_in
 
     @property
     def memory(self) -> Memory:
@@ -97,6 +106,8 @@ class Engine:
         """Judge one packet at one moment; never raises for what a stranger sends."""
         settings, counters = self.settings, self.counters
         counters.packets += 1
+        if self.line.due(now.mono):
+            self.tick(now)
         try:
             taken = self.intake.take(
                 packet,
@@ -134,6 +145,15 @@ class Engine:
         if indev > 0 and self.outside_interfaces:
             return "outside" if indev in self.outside_interfaces else "inside"
         return "outside"
+
+    def tick(self, now: Instant) -> None:
+        """Let time pass for calls and closures; to be called every few seconds."""
+        self._use_line()
+        self.line.tick(now)
+
+    def told(self) -> list[Told]:
+        """Return what is to be told of calls since the last time."""
+        return self.line.told()
 
     def forget(self, address: bytes) -> int:
         """Forget the bans of a source, of its /64 for IPv6, and their history.
@@ -183,10 +203,11 @@ class Engine:
         ruling = None if settings.monitor else self._from_before(facts, now)
         if ruling is None:
             ruling = self.rule_on(facts, now)
-            if settings.policy.reject_status:
-                self.refusals.ruled(facts, ruling, now.mono)
             if ruling.verdict is Verdict.ACCEPT:
                 ruling = self._learn(facts, ruling, indev, now) or ruling
+            ruling = self._on_the_line(facts, ruling, now)
+            if settings.policy.reject_status:
+                self.refusals.ruled(facts, ruling, now.mono)
         if indev < 0 and ruling.verdict is not Verdict.ACCEPT:
             # A capture goes on as if nothing had been stopped: answers to what was
             # stopped never came about.
@@ -205,6 +226,24 @@ class Engine:
         if self.refusals.absorbs(facts, now.mono):
             return ABSORBED
         return self.signins.banned(facts, now)
+
+    def _on_the_line(self, facts: Facts, ruling: Ruling, now: Instant) -> Ruling:
+        """Show a message to whoever knows the calls; he may stop what would pass."""
+        line = self._use_line()
+        if ruling.verdict is not Verdict.ACCEPT:
+            line.stopped(facts, ruling, now)
+            return ruling
+        judged = line.asked(facts, ruling, now) or ruling
+        if judged.verdict is not Verdict.ACCEPT:
+            # No answer comes to a password in it, which says nothing of whose it is.
+            self.memory.attempts.stopped(facts, now.mono)
+        return judged
+
+    def _use_line(self) -> Line:
+        """Return the line, judged by the settings in force."""
+        world, rules, _, _, monitor, terms = self.settings
+        self.line.use(world, rules, terms, monitor=monitor)
+        return self.line
 
     def _learn(
         self, facts: Facts, ruling: Ruling, indev: int, now: Instant
@@ -276,6 +315,12 @@ class Engine:
         for rule in settings.rules.candidates(message.method, message.status):
             signature = rule.match(facts)
             if signature is None or overridden(rule, facts):
+                continue
+            if (
+                rule.judges == "destination"
+                and now is not None
+                and self.line.opened(facts, now.mono)
+            ):
                 continue
             count = 0
             if rule.count is not None:

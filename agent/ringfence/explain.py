@@ -11,7 +11,7 @@ from ringfence.facts.country import parse_address
 from ringfence.facts.numbers import Reading
 from ringfence.packet import Datagram
 from ringfence.report import Record
-from ringfence.rules.counts import duration
+from ringfence.rules.durations import duration
 from ringfence.sip.message import Message
 
 _INSIDE = bytes([192, 168, 0, 1])

@@ -15,6 +15,7 @@ from ringfence.facts.standing import Standing
 from ringfence.packet import Instant, Segment
 from ringfence.rules import Rule, RuleSet
 from ringfence.rules.memory import Memory
+from ringfence.rules.outcome import enforced, overridden
 
 _NO_LIMIT: Final = 1 << 30
 
@@ -173,31 +174,3 @@ class SignIns:
             client.hearsay = outcome.hearsay
             if self.may_count(client, now):
                 self.under(rules).note(outcome, client, now.mono)
-
-
-def overridden(rule: Rule, facts: Facts) -> bool:
-    """Tell whether the site's own allow lists outrank a rule that matched."""
-    if rule.judges == "source":
-        return facts.world.allowed(facts.source)
-    number = facts.number_ruling
-    return number is not None and number.status == "allowed"
-
-
-def enforced(
-    facts: Facts,
-    verdict: Verdict,
-    rule: str | None,
-    reason: str,
-    source: str,
-    *,
-    monitor: bool,
-) -> Ruling:
-    """Turn what a rule wants into what is done; `monitor` holds it back."""
-    if verdict is Verdict.REJECT and (
-        facts.side != "inside" or facts.message.method is None
-    ):
-        # An answer to a stranger would be a reflection; one to an answer is none.
-        verdict = Verdict.DROP
-    if monitor:
-        return Ruling(Verdict.ACCEPT, rule, reason, source, would=verdict)
-    return Ruling(verdict, rule, reason, source)

@@ -3,7 +3,7 @@
 import pytest
 from builders import rule_table
 from ringfence.rules import Rule, compile_rule
-from ringfence.rules.counts import LONGEST, duration, seconds
+from ringfence.rules.durations import LONGEST, duration, seconds
 
 COUNT = {"per": ["source"], "over": 5, "within": "60s"}
 

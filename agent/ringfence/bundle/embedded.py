@@ -12,11 +12,13 @@ from ringfence.bundle.layout import (
     DESTINATIONS,
     DIALPLAN,
     DIALPLANS,
+    RATES,
     RULE,
     TOML,
     kind_of,
 )
 from ringfence.bundle.source import Source, as_source, read
+from ringfence.calls.rates import RateTable
 from ringfence.errors import BundleError
 from ringfence.facts.numbers import Destinations, Dialplan
 from ringfence.rules import Rule, RuleSet, compile_rule
@@ -121,3 +123,11 @@ def load_dialplan(rules: Rules, name: str) -> Dialplan:
 def load_destinations(rules: Rules) -> Destinations:
     """Read the table of country codes and their tiers."""
     return Destinations.from_csv(read_text(rules, DESTINATIONS), DESTINATIONS)
+
+
+def load_rates(rules: Rules) -> RateTable | None:
+    """Read what calls abroad cost; None for a bundle that does not say."""
+    source = as_source(rules)
+    if RATES not in source.names():
+        return None
+    return RateTable.from_csv(read_text(source, RATES), RATES)

@@ -12,6 +12,7 @@ SIGNATURE: Final = "MANIFEST.sig"
 
 DESTINATIONS: Final = "destinations.csv"
 COUNTRIES: Final = "geo/country.tbl"
+RATES: Final = "rates.csv"
 VECTORS: Final = "vectors.jsonl"
 DIALPLANS: Final = "dialplans/"
 TOML: Final = ".toml"
@@ -33,9 +34,16 @@ DESTINATION: Final = Kind("destinations", 512 << 10, True)
 COUNTRY: Final = Kind("country table", 2 << 20, True)
 VECTOR: Final = Kind("vectors", 256 << 10, True)
 
-KINDS: Final = (RULE, DIALPLAN, DESTINATION, COUNTRY, VECTOR)
+RATE: Final = Kind("rates", 512 << 10, False)
 
-_SINGLE: Final = {DESTINATIONS: DESTINATION, COUNTRIES: COUNTRY, VECTORS: VECTOR}
+KINDS: Final = (RULE, DIALPLAN, DESTINATION, COUNTRY, VECTOR, RATE)
+
+_SINGLE: Final = {
+    DESTINATIONS: DESTINATION,
+    COUNTRIES: COUNTRY,
+    VECTORS: VECTOR,
+    RATES: RATE,
+}
 
 
 def kind_of(name: str) -> Kind | None:

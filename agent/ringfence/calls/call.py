@@ -44,7 +44,7 @@ RUNNING: Final = frozenset({State.CALLING, State.RINGING, State.TALKING})
 
 
 class Inbound(NamedTuple):
-    """A call that came in shortly before another one went out from where it went."""
+    """A call that came shortly before another one went out from where it went."""
 
     account: str
     source: bytes
@@ -83,6 +83,7 @@ class Call:
         "key",
         "kind",
         "last",
+        "noted",
         "number",
         "others",
         "paths",
@@ -133,6 +134,8 @@ class Call:
         self.carried = 0
         """Calls of our PBX that pass this one on."""
         self.follows: Inbound | None = None
+        self.noted: object = None
+        """What others have to know of it when it is over."""
         self.state = State.CALLING
         # What the view finds it by.
         self.key = 0
@@ -150,6 +153,11 @@ class Call:
         call.carried, call.follows, call.dialogs = 0, None, {}
         call.paths = dict(self.paths)
         return call
+
+    @property
+    def passed_on(self) -> bool:
+        """Our PBX dialled it for a call to the same number."""
+        return self.follows is not None and self.follows.number == self.number
 
     def talked(self, mono: float) -> float:
         """Return the seconds talked until the end, or until now; 0 if unanswered."""

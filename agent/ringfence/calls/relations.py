@@ -48,12 +48,12 @@ class Relations:
                 elif leg.counts and leg.carried < MAX_CARRIED:
                     leg.carried += 1
                     leg.costs = call.counts = False
+                    call.follows = _inbound(leg, mono)
             self._legs.put(hash((call.callees[0], call.number)), call, mono)
         if call.direction == "in":
             self._inbound.put(call.callees[0], call, mono)
-        elif before is not None and before.state in RUNNING:
-            gap = mono - before.begun.mono
-            call.follows = Inbound(before.account, before.source, before.number, gap)
+        elif before is not None and before.state in RUNNING and call.counts:
+            call.follows = _inbound(before, mono)
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Return entries and capacity of every table, by name."""
@@ -61,3 +61,8 @@ class Relations:
             "calls to be passed on": (len(self._legs), MAX_LEGS),
             "places called from outside": (len(self._inbound), MAX_LEGS),
         }
+
+
+def _inbound(before: Call, mono: float) -> Inbound:
+    gap = mono - before.begun.mono
+    return Inbound(before.account, before.source, before.number, gap)

@@ -95,6 +95,13 @@ class Stages:
             self._count(call, -1)
         self.enter(call, state, mono)
 
+    def remove(self, call: Call) -> None:
+        """Take a call out as if it had never been."""
+        self._tables[call.direction, call.state].pop(call.serial)
+        if call.state in RUNNING:
+            self._count(call, -1)
+        call.state = State.OVER
+
     def expire(self, mono: float) -> None:
         """Let go of every call that was too long in its state."""
         for table in self._tables.values():

@@ -102,6 +102,41 @@ class CallView:
             self._refreshed(facts, message)
         return self._told() if self._events else _NOTHING
 
+    def known(self, facts: Facts) -> Call | None:
+        """Return the call that an INVITE is part of; None if it would begin one.
+
+        One within a dialog is part of a call only if that dialog is known, and if
+        either both lead abroad or neither does.
+        """
+        message = facts.message
+        whose, reading = asker(message), facts.reading
+        if reading is None:
+            return None
+        if tag(message, "to"):
+            source = network_key(facts.packet.src)
+            target = network_key(facts.packet.dst)
+            dialog = dialog_key(whose, message)
+            for call in self._dialogs.get(dialog, ()):
+                ends = call.dialogs[dialog] or ()
+                if source in ends and target in ends and call.abroad >= reading.abroad:
+                    return call
+            return None
+        number, _ = sequence(message)
+        callee, called = network_key(facts.packet.dst), reading.number[:MAX_NAME]
+        found = self._paths.get(path_key(whose, message, number, facts.network, callee))
+        if found is not None and found.number == called:
+            return found
+        found = self._newest.get(caller_key(whose, facts.network))
+        if found is not None and _joins(found, called, number, callee):
+            return found
+        return None
+
+    def withdraw(self, call: Call) -> None:
+        """Forget a call that has just begun, and is refused after all; nobody hears of
+        its end."""
+        self.stages.remove(call)
+        self._forget(call)
+
     def stopped(self, facts: Facts, now: Instant) -> Sequence[Event]:
         """Note that we refused a request: it may have been an INVITE repeated."""
         self._now = now

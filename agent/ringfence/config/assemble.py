@@ -18,6 +18,7 @@ from ringfence.bundle.tables import (
 )
 from ringfence.config.invariants import refuse_what_stops_help
 from ringfence.config.schema import Config, Limits
+from ringfence.config.terms import read_terms
 from ringfence.engine import Policy, Settings
 from ringfence.errors import ConfigError
 from ringfence.facts import World
@@ -61,11 +62,13 @@ def assemble(
     countries = _attempt(problems, lambda: _countries(config, source))
     networks = _attempt(problems, lambda: _inside(config, inside))
     numbers = _attempt(problems, lambda: _numbers(config))
+    terms = _attempt(problems, lambda: read_terms(config, source))
     if (
         plan is None
         or countries is None
         or networks is None
         or numbers is None
+        or terms is None
         or problems
     ):
         raise ConfigError(problems)
@@ -100,6 +103,7 @@ def assemble(
         ),
         sip_ports=config.network_sip_ports,
         monitor=config.mode == "monitor",
+        terms=terms,
     )
 
 
@@ -169,7 +173,7 @@ def _limited(rule: Rule, limits: dict[str, Limits], problems: list[str]) -> Rule
     if count is None:
         problems.append(f"rules.{rule.id}: expected no threshold; it counts nothing")
         return rule
-    most = most_over(count.distinct)
+    most = most_over(count.distinct, rule.on)
     if limit.over is not None and limit.over > most:
         problems.append(
             f"rules.{rule.id}.over = {limit.over}: "

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from ringfence.config.schema import KEYS, RULE_MODES, Config, Limits, Unfit
 from ringfence.errors import ConfigError
-from ringfence.rules.counts import DURATION, MAX_OVER, seconds
+from ringfence.rules.counts import MAX_OVER
+from ringfence.rules.durations import DURATION, seconds
 
 _RULE_KEYS: Final = {
     "mode": "one of " + ", ".join(f'"{mode}"' for mode in RULE_MODES),

@@ -6,8 +6,10 @@ a new key needs.
 """
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final, NamedTuple, TypeVar
 
+from ringfence.calls.terms import DAY_MINUTES, Span
 from ringfence.decision import Verdict
 from ringfence.errors import ConfigError
 from ringfence.facts.country import ISO_COUNTRIES, NetworkSet
@@ -99,6 +101,17 @@ class Config(NamedTuple):
     """Which bundles are installed; those of another channel are refused."""
     bundle_trial: int
     """Seconds that a new bundle has to run well before it is kept."""
+    budget_day: int
+    """Whole units of the currency that calls abroad may cost in a day; 0: any."""
+    budget_month: int
+    budget_times_last_month: int
+    """As many times what the month before has cost; 0: any."""
+    budget_currency: str
+    budget_rates: str | None
+    """Path of a rate table to use in place of the shipped one."""
+    hours_international: tuple[Span, ...] | None
+    """When calls abroad are made; None: always."""
+    hours_holidays: frozenset[int]
     state_file: str
     """What the agent remembers from start to start; a change takes a restart."""
     control_socket: str
@@ -332,6 +345,67 @@ def _socket(value: Any) -> str:
     raise Unfit("the absolute path of a socket, at most 107 bytes")
 
 
+def _is_code(text: str) -> bool:
+    return text.isascii() and text.isalpha() and text.isupper()
+
+
+def _currency(value: Any) -> str:
+    if isinstance(value, str) and len(value) == 3 and _is_code(value):
+        return value
+    raise Unfit('a currency of ISO 4217 such as "JPY"')
+
+
+_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _minute(text: str) -> int:
+    hour, colon, minute = text.partition(":")
+    fits = colon and len(hour) == 2 and len(minute) == 2
+    if fits and (hour + minute).isascii() and (hour + minute).isdecimal():
+        found = int(hour) * 60 + int(minute)
+        if int(minute) < 60 and found <= DAY_MINUTES:
+            return found
+    return -1
+
+
+def _span(text: str) -> Span:
+    days, _, times = text.strip().lower().partition(" ")
+    first, _, last = days.partition("-")
+    begin, _, end = times.strip().partition("-")
+    minutes = _minute(begin), _minute(end)
+    if (
+        first not in _WEEKDAYS
+        or (last or first) not in _WEEKDAYS
+        or not 0 <= minutes[0] < minutes[1]
+    ):
+        raise Unfit('days and times such as "mon-fri 08:00-20:00" or "sat 09:00-13:00"')
+    at, until = _WEEKDAYS.index(first), _WEEKDAYS.index(last or first)
+    length = (until - at) % len(_WEEKDAYS) + 1
+    weekdays = frozenset((at + day) % len(_WEEKDAYS) for day in range(length))
+    return Span(weekdays, *minutes)
+
+
+def _spans(value: Any) -> tuple[Span, ...] | None:
+    if value == "always":
+        return None
+    try:
+        return tuple(_each(value, "days and times", _span))
+    except Unfit as unfit:
+        raise Unfit(f'"always", or {unfit}') from None
+
+
+def _date(text: str) -> int:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise Unfit('a date such as "2026-11-23"') from None
+    return found.year * 10_000 + found.month * 100 + found.day
+
+
+def _dates(value: Any) -> frozenset[int]:
+    return frozenset(_each(value, "dates", _date))
+
+
 class Key(NamedTuple):
     """One key: its default as TOML would give it, and its check."""
 
@@ -381,6 +455,15 @@ KEYS: Final[dict[str, Key]] = {
     "bundle.factory": Key("/usr/share/ringfence/base.tar", _file),
     "bundle.channel": Key("stable", _channel),
     "bundle.trial": Key(60, _number(1, 86_400)),
+    # An office of ten spent 3,415 yen on its dearest day of twelve months and 9,009 in
+    # its dearest month; a thief at full speed takes a minute for a day's budget.
+    "budget.day": Key(5_000, _number(0, 1_000_000_000)),
+    "budget.month": Key(30_000, _number(0, 1_000_000_000)),
+    "budget.times_last_month": Key(3, _number(0, 1_000)),
+    "budget.currency": Key("JPY", _currency),
+    "budget.rates": Key(None, _path),
+    "hours.international": Key("always", _spans),
+    "hours.holidays": Key([], _dates),
     "state.file": Key("/etc/ringfence/state.json", _file),
     "control.socket": Key("/run/ringfence/control.sock", _socket),
 }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
 from ringfence.facts.country import parse_address
+from ringfence.facts.history import History
 from ringfence.facts.network import EMBEDDING_OCTETS, embedded_ipv4, format_address
 from ringfence.facts.numbers import Reading, Ruling
 from ringfence.facts.targets import Target, dialled
@@ -36,6 +37,7 @@ class Facts:
         "_origin",
         "_vias",
         "hearsay",
+        "history",
         "message",
         "packet",
         "side",
@@ -61,6 +63,9 @@ class Facts:
         """Whom the facts are about: the sender, or the client that an answer is for."""
         self.hearsay = False
         """Anybody may have sent this in the name of `source`; see `facts.standing`."""
+        self.history: History | None = None
+        """What earlier calls tell of the call that this begins; None where nobody
+        remembers any."""
         self._cache: dict[str, Value] = {}
         self._addresses: dict[str, NameAddr | None] = {}
         self._contacts: list[NameAddr] | None = None
@@ -166,6 +171,8 @@ class Fact(NamedTuple):
     read: Callable[[Facts], Value]
     what: str
     """One line for the catalogue."""
+    about: str = "message"
+    """What has it: a `message`; `any`, a call too; a `call`; only the `end` of one."""
 
 
 def _abroad(facts: Facts, host: str) -> bool:
@@ -257,10 +264,43 @@ def _target(read: Callable[[Target], Value]) -> Callable[[Facts], Value]:
     return fact
 
 
+RANGE_DIGITS: Final = 4
+"""Last digits in which numbers of one range differ: a company's extensions, or what
+somebody has rented to be paid for calls to it."""
+
+
+def zone(reading: Reading) -> str:
+    """Return where a number abroad leads: its country, or its first digits with `+`."""
+    return reading.country or f"+{reading.e164[:3]}"
+
+
+def number_range(reading: Reading) -> str | None:
+    """Return all digits of a number but the last `RANGE_DIGITS`; None for a short one."""
+    digits = reading.e164
+    return digits[:-RANGE_DIGITS] if len(digits) > 2 * RANGE_DIGITS else None
+
+
+def _abroad_only(read: Callable[[Reading], Value]) -> Callable[[Facts], Value]:
+    def fact(facts: Facts) -> Value:
+        reading = facts.reading
+        return read(reading) if reading is not None and reading.abroad else None
+
+    return fact
+
+
+def _history(read: Callable[[History], Value]) -> Callable[[Facts], Value]:
+    def fact(facts: Facts) -> Value:
+        return None if facts.history is None else read(facts.history)
+
+    return fact
+
+
 VOCABULARY: Final[dict[str, Fact]] = {
     "method": Fact(str, lambda f: f.message.method, "method of a request"),
     "status": Fact(int, lambda f: f.message.status, "status code of a response"),
-    "side": Fact(str, lambda f: f.side, "where the sender is: outside or inside"),
+    "side": Fact(
+        str, lambda f: f.side, "where the sender is: outside or inside", "any"
+    ),
     "transport": Fact(
         str,
         lambda f: "udp" if isinstance(f.packet, Datagram) else "tcp",
@@ -281,20 +321,21 @@ VOCABULARY: Final[dict[str, Fact]] = {
         int, lambda f: _number(f.message.field("max-forwards")), "Max-Forwards"
     ),
     "source_home": Fact(
-        bool, lambda f: f.origin.home, "registrations may come from the source"
+        bool, lambda f: f.origin.home, "registrations may come from the source", "any"
     ),
     "source_country": Fact(
-        str, lambda f: f.origin.country, "country of the source address"
+        str, lambda f: f.origin.country, "country of the source address", "any"
     ),
     "source": Fact(
         str,
         lambda f: format_address(f.source),
         "address that the message comes from, or that an answer is for",
+        "any",
     ),
     "receiver": Fact(
         str, lambda f: format_address(f.packet.dst), "address that the message goes to"
     ),
-    "account": Fact(str, _account, "user who is to be signed in, without host"),
+    "account": Fact(str, _account, "user who is to be signed in, without host", "any"),
     "called": Fact(
         str,
         lambda f: parse_uri(f.message.request_uri or "").user or None,
@@ -331,27 +372,102 @@ VOCABULARY: Final[dict[str, Fact]] = {
         str,
         _target(lambda dialled: dialled.ruling.status),
         "the number dialled is listed, allowed, unlisted or exempt",
+        "any",
     ),
     "destination_class": Fact(
         str,
         _target(lambda dialled: dialled.reading.kind),
         "class of the number dialled, such as international",
+        "any",
     ),
     "destination_country": Fact(
         str,
         _target(lambda dialled: dialled.reading.country),
         "country of the number dialled",
+        "any",
     ),
     "destination_number": Fact(
         str,
         _target(lambda dialled: dialled.reading.number),
         "number dialled: E.164 digits abroad, national form at home",
+        "any",
     ),
     "destination_field": Fact(
         str,
         _target(lambda dialled: dialled.field),
         "where the number dialled stands: Request-URI, To, History-Info, Diversion, "
         "Refer-To or Contact",
+    ),
+    "destination_tier": Fact(
+        str,
+        _abroad_only(lambda reading: reading.tier),
+        "list that the number abroad is on: block, watch or normal (no list)",
+        "any",
+    ),
+    "destination_zone": Fact(
+        str,
+        _abroad_only(zone),
+        "country of the number abroad, or its first three digits such as +882",
+        "any",
+    ),
+    "destination_range": Fact(
+        str, _abroad_only(number_range), "number abroad without its last four", "any"
+    ),
+    "follows_inbound": Fact(
+        bool,
+        _history(lambda history: history.follows_inbound()),
+        "another call came in, within the last two minutes, to where this one is from",
+        "call",
+    ),
+    "in_hours": Fact(
+        bool,
+        _history(lambda history: history.in_hours()),
+        "it is one of the hours for calls abroad; absent where none are configured",
+        "call",
+    ),
+    "destination_new": Fact(
+        bool,
+        _history(lambda history: history.is_new()),
+        "the country was never called before, as far as anybody remembers",
+        "call",
+    ),
+    "usual_calls": Fact(
+        int,
+        _history(lambda history: history.usual_calls()),
+        "calls to the country on a usual day, rounded up",
+        "call",
+    ),
+    "days_since_international": Fact(
+        int,
+        _history(lambda history: history.days_since_international()),
+        "whole days since the last call abroad; absent if there was none",
+        "call",
+    ),
+    "source_unusual": Fact(
+        bool,
+        _history(lambda history: history.source_unusual()),
+        "the account has signed in from usual networks and countries, and this source "
+        "is in another network or country",
+        "call",
+    ),
+    "budget_left": Fact(
+        int,
+        _history(lambda history: history.budget_left()),
+        "what may still be spent on calls abroad, in whole units of the currency; "
+        "absent without a limit",
+        "call",
+    ),
+    "call_seconds": Fact(
+        int,
+        _history(lambda history: history.call_seconds()),
+        "how long the call was talked",
+        "end",
+    ),
+    "call_answered": Fact(
+        bool,
+        _history(lambda history: history.call_answered()),
+        "the call was answered",
+        "end",
     ),
 }
 """All facts, the cheapest first: rules are held against a message in this order."""

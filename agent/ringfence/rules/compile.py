@@ -11,8 +11,10 @@ from typing import Final
 from ringfence.decision import Verdict
 from ringfence.facts import VOCABULARY, Facts
 from ringfence.facts.facts import Value
+from ringfence.rules.closes import read_close
 from ringfence.rules.counts import read_ban, read_count, read_guard
 from ringfence.rules.model import (
+    CALLS,
     LEARNT,
     MESSAGES,
     SEVERITIES,
@@ -69,7 +71,7 @@ COMPARISONS: Final[dict[str, tuple[type, type, Callable[..., Test]]]] = {
 _KINDS: Final = {str: "a text", int: "a whole number", bool: "true or false"}
 
 _TOP = {"id", "rev", "severity", "judges", "match", "then", "docs"}
-_THEN = {"verdict", "reason", "ban", "guard"}
+_THEN = {"verdict", "reason", "ban", "guard", "close"}
 _DOCS = {"what", "why", "false_positives", "references"}
 
 
@@ -79,6 +81,8 @@ class _Reader:
     def __init__(self, where: str) -> None:
         self.where = where
         self.problems: list[str] = []
+        self.on = ""
+        """What the rule is about, once that is read."""
 
     def problem(self, key: str, value: object, expected: str) -> None:
         self.problems.append(f"{self.where}: {key} = {value!r}: expected {expected}")
@@ -120,6 +124,7 @@ class _Reader:
         if fact is None:
             self.problem(path, wanted, "a fact of the vocabulary")
             return lambda facts: False
+        self.suits(name, path, wanted)
         if isinstance(wanted, dict):
             return self._comparison(name, fact.kind, wanted, path)
         options = wanted if isinstance(wanted, list) else [wanted]
@@ -129,6 +134,16 @@ class _Reader:
         if len(options) == 1:
             return _equal(name, options[0])
         return _one_of(name, frozenset(options))
+
+    def suits(self, name: str, path: str, value: object) -> None:
+        """Note a fact that what the rule is about cannot have."""
+        about = VOCABULARY[name].about
+        if self.on == "call-end":
+            if about == "message":
+                self.problem(path, value, "a fact that a call has")
+        elif about == "end" or (about == "call" and self.on not in CALLS):
+            ons = '"call-end"' if about == "end" else '"call-start" or "call-end"'
+            self.problem(path, value, f"a fact that messages have, or on = {ons}")
 
     def _comparison(
         self, name: str, kind: type, wanted: dict[str, object], path: str
@@ -232,10 +247,11 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
         reader.problem("rev", rev, "a whole number from 1")
         rev = 0
     severity = reader.choice(table, "severity", "severity", list(SEVERITIES))
-    judges = reader.choice(table, "judges", "judges", ["source", "destination"])
+    judges = reader.choice(table, "judges", "judges", ["source", "destination", "line"])
 
     match = reader.table(table, "match")
     on, redirections = _read_on(reader, match)
+    reader.on = on
     method = match.get("method", [])
     methods = method if isinstance(method, list) else [method]
     if any(type(m) is not str or m != m.upper() or not m for m in methods):
@@ -244,6 +260,11 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     elif methods and on != "request":
         reader.problem("match.method", method, 'nothing, since responses have "status"')
     count = read_count(match["count"], on, reader.problem) if "count" in match else None
+    if count is not None:
+        names = [name for names in count.per for name in names]
+        for name in (*names, count.distinct, count.usual):
+            if name is not None:
+                reader.suits(name, "match.count", name)
     if on in LEARNT and "count" not in match:
         reader.problem("match.count", None, f"a table, since {on} is counted")
     reserved = ("on", "method", "any", "count")
@@ -263,6 +284,14 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     ban = read_ban(then["ban"], reader.problem) if "ban" in then else None
     if ban is not None and judges != "source":
         reader.problem("then.ban", then["ban"], 'nothing, unless judges = "source"')
+    if ban is not None and on in CALLS:
+        reader.problem("then.ban", then["ban"], "nothing; a call is closed, not banned")
+    close = read_close(then["close"], reader.problem) if "close" in then else None
+    if "close" in then and on not in CALLS:
+        ons = " or ".join(f'"{name}"' for name in CALLS)
+        reader.problem("then.close", then["close"], f"nothing, unless on {ons}")
+    elif on == "call-end" and "close" not in then:
+        reader.problem("then.close", None, "a table, since the call is over")
     guard = read_guard(then.get("guard"), reader.problem)
     if guard and on != "auth-failure":
         reader.problem("then.guard", then["guard"], 'nothing, unless on "auth-failure"')
@@ -288,6 +317,7 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
         ban=ban,
         guard=guard,
         redirections=redirections,
+        close=close,
         docs=Docs(
             what=reader.text(docs, "what", "docs.what"),
             why=reader.text(docs, "why", "docs.why"),
@@ -308,7 +338,7 @@ def _read_on(reader: _Reader, match: Mapping[str, object]) -> tuple[str, bool]:
             return "request", True
         reader.problem("match.on", on, 'one name, or ["request", "redirection"]')
         return "request", False
-    return reader.choice(match, "on", "match.on", [*MESSAGES, *LEARNT]), False
+    return reader.choice(match, "on", "match.on", [*MESSAGES, *LEARNT, *CALLS]), False
 
 
 def _check_template(reader: _Reader, reason: str, *, counting: bool) -> None:
@@ -321,5 +351,7 @@ def _check_template(reader: _Reader, reason: str, *, counting: bool) -> None:
     for _, field, spec, conversion in parts:
         if field is None:
             continue
+        if field in VOCABULARY:
+            reader.suits(field, "then.reason", reason)
         if spec or conversion or (field not in words and field not in VOCABULARY):
             reader.problem("then.reason", reason, f"a bare fact, not {{{field}…}}")

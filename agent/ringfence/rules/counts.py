@@ -4,12 +4,12 @@ Knows durations as text (`90s`, `5m`, `2h`), the keys of `match.count` and
 `then.ban`, and what thresholds make sense. It must not count.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from ringfence.facts import VOCABULARY
 from ringfence.rules.bans import STEPS, Length
-from ringfence.rules.model import LEARNT, Count
+from ringfence.rules.durations import DURATION, Problem, duration, seconds
+from ringfence.rules.model import CALLS, LEARNT, Count
 
 MAX_OVER: Final = 100_000
 """Highest threshold: a second's worth of a flood."""
@@ -17,39 +17,23 @@ MAX_OVER: Final = 100_000
 MAX_DISTINCT: Final = 256
 """Highest threshold where each event is held to tell it from others."""
 
-LONGEST: Final = 86_400
-"""Seconds of the longest window and of the longest guard: a day."""
+MAX_CALLS: Final = 64
+"""Highest threshold of a rule about calls, and the most that `usual` can make of it:
+so many calls are held to be counted."""
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
-
-Problem = Callable[[str, object, str], None]
-"""Takes key, value and expectation."""
-
-
-def seconds(text: object) -> int | None:
-    """Read a duration such as `90s`, `5m` or `2h`; None when it is none."""
-    if not isinstance(text, str) or text[-1:] not in _UNITS:
-        return None
-    digits = text[:-1]
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 6):
-        return None
-    found = int(digits) * _UNITS[text[-1]]
-    return found if 0 < found <= LONGEST else None
+MAX_TIMES: Final = 100
+"""Highest multiple of what is usual."""
 
 
-def duration(length: float) -> str:
-    """Write seconds as `seconds` reads them, in the largest unit that fits."""
-    for unit in ("h", "m"):
-        if length >= _UNITS[unit] and length % _UNITS[unit] == 0:
-            return f"{int(length) // _UNITS[unit]}{unit}"
-    return f"{int(length)}s"
+_KEYS: Final = ("per", "over", "within", "distinct")
+_RELATIVE: Final = ("usual", "times")
+"""Keys that rules about calls may have besides."""
 
 
-DURATION: Final = f"a duration from 1s to {duration(LONGEST)}, such as 90s, 5m or 2h"
-
-
-def most_over(distinct: str | None) -> int:
+def most_over(distinct: str | None, on: str = "request") -> int:
     """Return the highest threshold a count may have."""
+    if on in CALLS:
+        return MAX_CALLS
     return MAX_OVER if distinct is None else MAX_DISTINCT
 
 
@@ -59,8 +43,9 @@ def read_count(table: object, on: str, problem: Problem) -> Count | None:
         problem("match.count", table, "a table")
         return None
     for key, value in table.items():
-        if key not in ("per", "over", "within", "distinct"):
-            problem(f"match.count.{key}", value, "one of distinct, over, per, within")
+        if key not in _KEYS and not (on in CALLS and key in _RELATIVE):
+            keys = ", ".join(sorted(_KEYS + (_RELATIVE if on in CALLS else ())))
+            problem(f"match.count.{key}", value, f"one of {keys}")
     per = table.get("per")
     groups: list[tuple[str, ...]] = []
     if isinstance(per, list) and per and all(isinstance(names, str) for names in per):
@@ -73,14 +58,24 @@ def read_count(table: object, on: str, problem: Problem) -> Count | None:
         problem("match.count.distinct", distinct, "a fact of the vocabulary")
         return None
     over, within = table.get("over"), seconds(table.get("within"))
-    most = most_over(distinct)
+    usual, times = table.get("usual"), table.get("times", 1)
+    if usual is not None and not (
+        usual in VOCABULARY and VOCABULARY[usual].kind is int
+    ):
+        problem("match.count.usual", usual, "a fact that is a whole number")
+        return None
+    if type(times) is not int or not 1 <= times <= MAX_TIMES:
+        problem("match.count.times", times, f"a whole number from 1 to {MAX_TIMES}")
+        return None
+    most = most_over(distinct, on)
     if type(over) is not int or not 1 <= over <= most:
         problem("match.count.over", over, f"a whole number from 1 to {most}")
         return None
     if within is None:
         problem("match.count.within", table.get("within"), DURATION)
         return None
-    return Count(tuple(groups), over, float(within), distinct, on in LEARNT)
+    learnt = on in (*LEARNT, "call-end")
+    return Count(tuple(groups), over, float(within), distinct, learnt, usual, times)
 
 
 def read_ban(table: object, problem: Problem) -> Length | None:

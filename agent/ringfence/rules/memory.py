@@ -5,14 +5,14 @@ often. It must not decide what is done about it: that is the engine. Every table
 is bounded, and its keys are hashes or network addresses, never a stranger's text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ringfence.facts import Facts
 from ringfence.facts.attempts import Attempts, Kind, Outcome
 from ringfence.facts.facts import Value, network_key
 from ringfence.rules.bans import Bans
-from ringfence.rules.model import Count, Rule, RuleSet
+from ringfence.rules.model import CALLS, Count, Rule, RuleSet
 from ringfence.state import BoundedTable, Rate, Recent
 
 MAX_KEYS: Final = 8_192
@@ -71,6 +71,8 @@ class Memory:
         """Start with nothing remembered."""
         self.attempts = Attempts()
         self.bans = Bans()
+        self.welcomed: Callable[[Facts], None] | None = None
+        """Who else wants to know that somebody has shown a password."""
         self._counting: dict[str, _Counting] = {}
         """By rule."""
         self._rules: RuleSet | None = None
@@ -87,7 +89,7 @@ class Memory:
         self._rules = rules
         before, self._counting = self._counting, {}
         for rule in rules.rules:
-            if rule.count is not None:
+            if rule.count is not None and rule.on not in CALLS:
                 known = before.get(rule.id)
                 if known is None or known.count != rule.count:
                     known = _Counting(rule.count)
@@ -154,6 +156,8 @@ class Memory:
         """Remember who registered, forget what went wrong before."""
         pair = _pair(facts)
         self._known.put(pair, True, now)
+        if self.welcomed is not None:
+            self.welcomed(facts)
         for rule in self._rules.learning if self._rules is not None else ():
             if rule.count is not None:
                 for names, tally in self._counting[rule.id].tallies:
@@ -171,6 +175,10 @@ class Memory:
         if found is None or now >= found[0]:
             return None
         return None if self._known.get(_pair(facts), now) else found[1]
+
+    def knows(self, facts: Facts, now: float) -> bool:
+        """Tell whether an account has shown its password from where this comes."""
+        return self._known.get(_pair(facts), now) is not None
 
     def unban(self, address: bytes) -> bool:
         """Lift the ban of an address, with its history and what was counted."""

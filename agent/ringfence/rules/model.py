@@ -8,6 +8,7 @@ from ringfence.facts import Facts
 from ringfence.facts.facts import Value
 from ringfence.facts.targets import REDIRECTIONS
 from ringfence.rules.bans import Length
+from ringfence.rules.closes import Close
 
 Predicate = Callable[[Facts], bool]
 
@@ -70,6 +71,10 @@ places to call. A rule about requests may be about redirections too."""
 LEARNT: Final = ("auth-failure", "refusal")
 """What rules can be about besides messages: what an answer says of who asked."""
 
+CALLS: Final = ("call-start", "call-end")
+"""What rules about behaviour are about: calls abroad that our side makes, and for
+`call-start` also those that a phone outside asks our side to make."""
+
 
 class Count(NamedTuple):
     """What a rule counts, and how much of it is too much."""
@@ -84,11 +89,19 @@ class Count(NamedTuple):
     """The fact whose different values are counted; None: everything is."""
     learnt: bool
     """Counts answers: the last one allowed tells already that no more must follow."""
+    usual: str | None = None
+    """The fact that says what is usual; None: `over` alone is the threshold."""
+    times: int = 1
+    """As many times what is usual may reach the server, if that is more than `over`."""
 
     @property
     def most(self) -> int:
         """The number at which the rule hits."""
         return self.over if self.learnt else self.over + 1
+
+    def at(self, usual: int) -> int:
+        """Return the number at which the rule hits where so much is usual."""
+        return max(self.over, self.times * usual) + (0 if self.learnt else 1)
 
 
 class Docs(NamedTuple):
@@ -107,9 +120,10 @@ class Rule(NamedTuple):
     rev: int
     severity: str
     judges: str
-    """`source` or `destination`: which of the site's allow lists overrides it."""
+    """`source` or `destination`: which of the site's allow lists overrides it; `line`:
+    none does."""
     on: str
-    """`request`, `response`, `redirection` or one of `LEARNT`."""
+    """`request`, `response`, `redirection`, or one of `LEARNT` or `CALLS`."""
     methods: frozenset[str]
     """Methods it is held against; empty for all."""
     all_of: tuple[Predicate, ...]
@@ -131,6 +145,8 @@ class Rule(NamedTuple):
     """What the rule's file counts, where the local configuration says otherwise."""
     redirections: bool = False
     """Held against redirections besides what `on` names."""
+    close: Close | None = None
+    """What is closed for a while by a hit; only for rules about calls."""
 
     def match(self, facts: Facts) -> str | None:
         """Return the name of what matched ("" when it has no name), or None."""
@@ -198,6 +214,10 @@ class RuleSet:
         )
         self.learning = tuple(rule for rule in self.rules if rule.on in LEARNT)
         """Rules about what answers say of a client."""
+        self.starting = tuple(rule for rule in self.rules if rule.on == "call-start")
+        """Rules about calls that begin."""
+        self.ending = tuple(rule for rule in self.rules if rule.on == "call-end")
+        """Rules about calls that are over."""
         self.guessing = next(
             (
                 rule
@@ -218,7 +238,7 @@ class RuleSet:
     @property
     def wants_responses(self) -> bool:
         """True when all responses have to be looked at."""
-        return bool(self._responses or self.learning)
+        return bool(self._responses or self.learning or self.starting or self.ending)
 
     @property
     def wants_redirections(self) -> bool:

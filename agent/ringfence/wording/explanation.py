@@ -16,7 +16,7 @@ from ringfence.facts.numbers import Reading, Ruling
 from ringfence.facts.numbers.reading import EMERGENCY, EXTENSION, SPECIAL, UNASSIGNED
 from ringfence.report import Record
 from ringfence.rules import Rule
-from ringfence.rules.counts import duration
+from ringfence.rules.durations import duration
 
 MAX_OTHERS: Final = 3
 """Other readings that are told; more of them say nothing new."""

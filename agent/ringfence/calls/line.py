@@ -1,0 +1,431 @@
+"""The line: its calls, their cost, what is usual, what is closed, and the rules on it.
+
+Between the parts that know calls and the engine, which decides on messages. Judged are
+calls abroad that our side makes, for they cost; one that a phone outside asks for shows
+again when our PBX makes it. It reads no clock and writes nothing down: what is to be
+told waits in `told`.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Final
+
+from ringfence.calls.baseline import Baseline
+from ringfence.calls.call import Call, Event
+from ringfence.calls.closures import Caller, Closure, Closures
+from ringfence.calls.events import BudgetShare, CallOver, End, Incident, Told
+from ringfence.calls.identity import asker, sequence
+from ringfence.calls.ledger import Ledger
+from ringfence.calls.rates import MILLI
+from ringfence.calls.tallies import Tallies
+from ringfence.calls.terms import Terms
+from ringfence.calls.told import CallFacts
+from ringfence.calls.told import Told as Telling
+from ringfence.calls.view import CallView
+from ringfence.decision import Ruling, Verdict
+from ringfence.facts import Facts, World
+from ringfence.facts.network import format_address
+from ringfence.facts.numbers import Reading
+from ringfence.facts.targets import REDIRECTIONS
+from ringfence.packet import Instant
+from ringfence.rules import Rule, RuleSet
+from ringfence.rules.outcome import enforced, overridden
+from ringfence.state import BoundedTable
+
+TICK: Final = 5.0
+"""Seconds between two looks at what time has changed."""
+
+MAX_TOLD: Final = 1_024
+"""What waits to be told; the oldest is never told if there is more."""
+
+MAX_ATTEMPTS: Final = 1_024
+"""Refused INVITEs whose repetitions are known."""
+
+REPEATED_FOR: Final = 64.0
+"""Seconds for which one may be repeated: twice Timer B."""
+
+_ENDS: Final[dict[str, End]] = {
+    "bye": "bye",
+    "cancelled": "cancel",
+    "refused": "refused",
+    "unanswered": "timeout",
+    "lost": "timeout",
+}
+
+
+class Line:
+    """Owns all that is remembered of calls."""
+
+    def __init__(self, signed_in_from: Callable[[Facts, float], bool]) -> None:
+        """Start with nothing; `signed_in_from` tells whether an account has shown its
+        password from where a message comes."""
+        self._signed_in_from = signed_in_from
+        self._terms = Terms()
+        self._rules = RuleSet(())
+        self._world: World | None = None
+        self._monitor = False
+        self._by_id: dict[str, Rule] = {}
+        self.view = CallView()
+        self.baseline = Baseline()
+        self.ledger = Ledger(self._terms.rates, self._terms.calendar)
+        self.closures = Closures()
+        self.tallies = Tallies()
+        self.changed = False
+        """Something is to be remembered that was not before."""
+        self._told: deque[Told] = deque(maxlen=MAX_TOLD)
+        self._attempts: BoundedTable[int, bool] = BoundedTable(
+            MAX_ATTEMPTS, REPEATED_FOR
+        )
+        self._ticked = -inf
+
+    def use(self, world: World, rules: RuleSet, terms: Terms, *, monitor: bool) -> None:
+        """Judge by other rules and prices from now on; what is closed stays closed.
+
+        `monitor`: nobody is stopped.
+        """
+        self._world, self._monitor = world, monitor
+        if terms is not self._terms:
+            self._terms = terms
+            self.ledger.rates, self.ledger.calendar = terms.rates, terms.calendar
+        if rules is not self._rules:
+            self._rules = rules
+            self._by_id = {rule.id: rule for rule in rules.rules}
+            self.tallies.use(rules)
+
+    def due(self, mono: float) -> bool:
+        """Tell whether it is time for a `tick`."""
+        return mono - self._ticked >= TICK
+
+    def told(self) -> list[Told]:
+        """Return what is to be told since the last time."""
+        found = list(self._told)
+        self._told.clear()
+        return found
+
+    def tick(self, now: Instant) -> None:
+        """Let time pass; `use` has to be called before."""
+        self._ticked = now.mono
+        self.baseline.watch(now.mono)
+        self.ledger.watch(now)
+        self._take(self.view.tick(now), now)
+        limits = self._terms.limits
+        left = self.ledger.left(limits, now)
+        has_room = left is None or left >= MILLI
+        for closure in self.closures.tick(now.mono, budget_left=has_room):
+            self._closed(closure, now)
+        for reached in self.ledger.reached(limits, now):
+            period, _, share, spent, limit = reached
+            self._told.append(BudgetShare(now.wall, period, share, spent, limit))
+
+    def signed_in(self, facts: Facts) -> None:
+        """Learn that an account has shown its password; `facts` are about the phone."""
+        self.baseline.signed_in(facts.account, facts.source, facts.origin.country)
+        self.changed = True
+
+    def open(self, what: str, seconds: float, now: Instant) -> list[Closure]:
+        """Open something for a time; returns the incidents that are over by it."""
+        over = self.closures.open(what, seconds, now.mono)
+        for closure in over:
+            self._closed(closure, now)
+        return over
+
+    def opened(self, facts: Facts, mono: float) -> bool:
+        """Tell whether the owner has opened what a message dials."""
+        reading = facts.reading
+        if reading is None or not reading.abroad:
+            return False
+        return self.closures.opened(reading, _caller(facts), mono)
+
+    def stopped(self, facts: Facts, ruling: Ruling, now: Instant) -> None:
+        """Note a message that somebody else has stopped."""
+        self._take(self.view.stopped(facts, now), now)
+        if facts.message.method != "INVITE" or ruling.rule == "banned":
+            return
+        asks = facts.side == "inside" or facts.message.credentials is not None
+        reading = facts.reading
+        if asks and reading is not None and reading.abroad and self._first(facts, now):
+            self._refused(facts, reading, ruling, now)
+
+    def asked(self, facts: Facts, ruling: Ruling, now: Instant) -> Ruling | None:
+        """Judge a message that would pass, and learn from it if it does."""
+        message = facts.message
+        dials = message.method in ("INVITE", "REFER") or (
+            message.status in REDIRECTIONS
+        )
+        if dials and ruling.source != "builtin":
+            reading = facts.reading
+            if reading is not None and reading.abroad:
+                return self._abroad(facts, reading, now)
+        self._take(self.view.seen(facts, now), now)
+        return None
+
+    def _abroad(self, facts: Facts, reading: Reading, now: Instant) -> Ruling | None:
+        """Judge what dials abroad."""
+        view, calls = self.view, facts.message.method == "INVITE"
+        if calls and view.known(facts) is not None:
+            self._take(view.seen(facts, now), now)
+            return None
+        caller = _caller(facts)
+        opened = self.closures.opened(reading, caller, now.mono)
+        held: Ruling | None = None
+        if not opened:
+            held = self._met(facts, reading, caller, now)
+            if held is not None and held.verdict is not Verdict.ACCEPT:
+                self._take(view.stopped(facts, now), now)
+                return held
+        events = view.seen(facts, now)
+        begun = next((one.call for one in events if one.kind == "begun"), None)
+        if begun is not None:
+            if begun.counts and not opened:
+                hit = self._begun(begun, facts, reading, caller, now)
+                if hit is not None and hit.verdict is not Verdict.ACCEPT:
+                    view.withdraw(begun)
+                    self._take([one for one in events if one.call is not begun], now)
+                    return hit
+                held = held or hit
+            if begun.direction == "out":
+                begun.noted = CallFacts(facts, judged=not opened)
+        self._take(events, now)
+        return held
+
+    def _met(
+        self,
+        facts: Facts,
+        reading: Reading,
+        caller: Caller,
+        now: Instant,
+    ) -> Ruling | None:
+        """Rule by what is closed."""
+        inside = facts.side == "inside"
+        first: Ruling | None = None
+        new = False
+        for closure in self.closures.stopping(reading, caller, inside=inside):
+            rule = self._by_id.get(closure.rule)
+            if rule is not None and overridden(rule, facts):
+                continue
+            # A rule that is off or only watches by now stops nobody any more.
+            only_watches = (
+                closure.monitor or rule is None or self._only_watches(rule, facts)
+            )
+            why = f"{closure.reason}; closed, open with: {closure.opens_with}"
+            ruling = enforced(
+                facts,
+                Verdict.REJECT,
+                closure.rule,
+                facts.placed(why),
+                "bundle",
+                monitor=only_watches,
+            )
+            new = new or self._first(facts, now)
+            if new:
+                self.closures.stops(closure, self._unit(reading))
+            if not only_watches:
+                if new:
+                    self._refused(facts, reading, ruling, now)
+                return ruling
+            first = first or ruling
+        return first
+
+    def _begun(
+        self,
+        call: Call,
+        facts: Facts,
+        reading: Reading,
+        caller: Caller,
+        now: Instant,
+    ) -> Ruling | None:
+        """Rule on a call that begins."""
+        known = facts.side == "outside" and self._signed_in_from(facts, now.mono)
+        facts.history = self._telling(call, facts, now, known=known)
+        held: Ruling | None = None
+        for rule in self._rules.starting:
+            if rule.match(facts) is None or overridden(rule, facts):
+                continue
+            count = 0
+            if rule.count is not None:
+                count = self.tallies.counted(rule, facts, now.mono)
+                if not count:
+                    continue
+            ruling = enforced(
+                facts,
+                rule.verdict,
+                rule.id,
+                rule.explain(facts, "", count),
+                "bundle",
+                monitor=self._only_watches(rule, facts),
+            )
+            stops = ruling.would is None
+            if rule.close is not None:
+                passed = max(0, count - 1) if stops else count
+                self._close(
+                    rule, ruling.reason, reading, caller, now, passed, monitor=not stops
+                )
+                for closure in self.closures.stopping(reading, caller, inside=True):
+                    if closure.rule == rule.id and stops and not closure.monitor:
+                        self.closures.stops(closure, self._unit(reading))
+            if stops:
+                if self._first(facts, now):
+                    self._refused(facts, reading, ruling, now)
+                return ruling
+            held = held or ruling
+        return held
+
+    def _over(self, call: Call, now: Instant) -> None:
+        """Learn from a call that is over, tell of it, rule on it."""
+        ours = call.direction == "out" and call.abroad
+        cost = self.ledger.cost(call, now) if ours and call.costs else None
+        self.ledger.ended(call, now)
+        if ours and call.counts:
+            self.baseline.talked(call.country, call.talked(now.mono))
+        self.changed |= ours
+        # A call that our PBX passes on is told of once: by the leg that is billed.
+        if call.costs or (call.direction == "in" and not call.abroad):
+            self._told.append(self._record(call, cost, now))
+        noted = call.noted
+        if not isinstance(noted, CallFacts) or not (noted.judged and call.counts):
+            return
+        noted.history = self._telling(call, noted, now, known=False)
+        reading = noted.reading
+        if reading is None:
+            return
+        for rule in self._rules.ending:
+            if rule.match(noted) is None or overridden(rule, noted):
+                continue
+            count = self.tallies.counted(rule, noted, now.mono)
+            if rule.close is None or (rule.count is not None and not count):
+                continue
+            watches = self._only_watches(rule, noted)
+            why = rule.explain(noted, "", count)
+            caller = _caller(noted)
+            self._close(rule, why, reading, caller, now, count, monitor=watches)
+
+    def _close(
+        self,
+        rule: Rule,
+        reason: str,
+        reading: Reading,
+        caller: Caller,
+        now: Instant,
+        passed: int,
+        *,
+        monitor: bool,
+    ) -> None:
+        assert rule.close is not None  # noqa: S101 - tells the type checker
+        made = self.closures.close(
+            rule.close,
+            rule.id,
+            reason,
+            reading,
+            caller,
+            (now.mono, now.wall),
+            monitor=monitor,
+            passed=passed,
+        )
+        if made is None:
+            return
+        closure, oldest = made
+        if oldest is not None:
+            self._closed(oldest, now)
+        until = None if closure.until == inf else now.wall + closure.until - now.mono
+        self._told.append(Incident(now.wall, "opened", closure, until))
+        self.changed = True
+
+    def _closed(self, closure: Closure, now: Instant) -> None:
+        ended = now.wall - max(0.0, now.mono - closure.until)
+        self._told.append(Incident(ended, "closed", closure, ended))
+        self.changed = True
+
+    def _take(self, events: Iterable[Event], now: Instant) -> None:
+        """Learn what happened to calls."""
+        for kind, call in events:
+            if kind == "begun":
+                if call.direction == "out" and call.abroad and call.counts:
+                    self.baseline.called(call.country)
+            elif kind == "answered":
+                self.ledger.answered(call, now)
+            else:
+                self._over(call, now)
+
+    def _telling(
+        self, call: Call, facts: Facts, now: Instant, *, known: bool
+    ) -> Telling:
+        return Telling(
+            call, facts, now, self.baseline, self.ledger, self._terms, known=known
+        )
+
+    def _only_watches(self, rule: Rule, facts: Facts) -> bool:
+        """Tell whether a rule stops nobody here."""
+        if self._monitor or rule.monitor:
+            return True
+        return rule.judges == "destination" and facts.world.numbers.only_logs
+
+    def _first(self, facts: Facts, now: Instant) -> bool:
+        """Tell whether a refused INVITE is none of those that are repeated."""
+        message, reading = facts.message, facts.reading
+        number = "" if reading is None else reading.number
+        key = hash((asker(message), sequence(message)[0], number))
+        if self._attempts.get(key, now.mono):
+            return False
+        self._attempts.put(key, True, now.mono)
+        return True
+
+    def _unit(self, reading: Reading) -> int:
+        """Return what a call would cost at least."""
+        numbers = (one.e164 for one in (reading, *reading.alternatives) if one.abroad)
+        return self._terms.rates.dearest(numbers).cost(0)
+
+    def _refused(
+        self, facts: Facts, reading: Reading, ruling: Ruling, now: Instant
+    ) -> None:
+        """Tell of a call abroad that was stopped."""
+        self._told.append(
+            CallOver(
+                now.wall,
+                now.wall,
+                None,
+                None,
+                "out",
+                facts.account,
+                facts.source,
+                facts.origin.country,
+                reading.number,
+                reading.country,
+                reading.kind,
+                True,
+                None,
+                "stopped",
+                None,
+                ruling.rule,
+            )
+        )
+
+    def _record(self, call: Call, cost: int | None, now: Instant) -> CallOver:
+        account, source = call.account, call.source
+        if call.passed_on and call.follows is not None:
+            account, source = call.follows.account, call.follows.source
+        begun, answered = call.begun, call.answered
+        ended = now.mono if call.ended is None else call.ended
+        origin = None if self._world is None else self._world.countries.country(source)
+        return CallOver(
+            begun.wall + ended - begun.mono,
+            begun.wall,
+            None if answered is None else answered.wall,
+            None if answered is None else call.talked(now.mono),
+            call.direction,
+            account,
+            source,
+            origin,
+            call.number,
+            call.country,
+            call.kind,
+            call.abroad,
+            cost,
+            _ENDS.get(call.why, "timeout"),
+            call.status or None,
+            None,
+        )
+
+
+def _caller(facts: Facts) -> Caller:
+    return Caller(facts.account, format_address(facts.source))
