@@ -299,6 +299,33 @@ def _unban(args: argparse.Namespace) -> int:
     return 0
 
 
+def _allow_options(parser: Parser) -> None:
+    _config_option(parser)
+    parser.add_argument(
+        "what",
+        metavar="WHAT",
+        help="first digits of numbers abroad (63), a country (PH), account@address, all",
+    )
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        default="2h",
+        metavar="TIME",
+        help="how long: 30m, 2h, 7d; default 2h",
+    )
+
+
+def _allow(args: argparse.Namespace) -> int:
+    from ringfence.allowing import allow
+    from ringfence.banning import parse_duration
+    from ringfence.config import read_config
+
+    seconds = parse_duration(args.duration)
+    record = allow(args.what, seconds, read_config(args.config))
+    sys.stdout.write(f"open for {record['for_s']} s: {record['what']}\n")
+    return 0
+
+
 def _no_options(_: Parser) -> None:
     """Add none."""
 
@@ -398,6 +425,9 @@ COMMANDS = {
     ),
     "ban": Command("ban an address, its /64 for IPv6", _ban_options, _ban),
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),
+    "allow": Command(
+        "open calls abroad that were closed, for a time", _allow_options, _allow
+    ),
     "cleanup": Command(
         "take out of the kernel what a killed agent has left", _no_options, _cleanup
     ),

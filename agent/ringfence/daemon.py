@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Final, NamedTuple
 
 from ringfence import report, supervision
+from ringfence.calls.remembering import Remembered
 from ringfence.config import (
     Config,
     fails_open,
@@ -28,7 +29,7 @@ from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
 from ringfence.facts.dating import BUILT
-from ringfence.keeping import Keeping
+from ringfence.keeping import Keeping, Section
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
 from ringfence.netfilter.nft import Plan
@@ -37,6 +38,7 @@ from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant
 from ringfence.replies import Replies
 from ringfence.stock import Notice, Stock
+from ringfence.told import line_record
 from ringfence.verdicts import Verdicts
 
 COUNTERS_EVERY: Final = 300.0
@@ -198,7 +200,8 @@ class Daemon:
                 poll.register(refilled, select.POLLIN)
             mono = time.monotonic()
             kept = self._keeping.wait(_now().mono)
-            wait = max(0.0, min(due - mono, self._stock.wait(mono), kept))
+            line = self.engine.line.wait(mono)
+            wait = max(0.0, min(due - mono, self._stock.wait(mono), kept, line))
             if self._severing.busy:
                 wait = min(wait, 1.0)
             ready = {fd for fd, _ in poll.poll(wait * 1000)}
@@ -206,6 +209,9 @@ class Daemon:
                 os.read(wake, 4096)
             if self._queue.fileno() in ready:
                 self._queue.read()
+            if not self.engine.line.wait(time.monotonic()):
+                self.engine.tick(_now())
+            self._verdicts.tell_calls(_now())
             if links.fileno() in ready:
                 links.drain()
                 self._watch_links()
@@ -412,7 +418,8 @@ class Daemon:
     def _remember(self) -> None:
         """Read what earlier runs have left; see `keeping`."""
         path = Path(self._config.state_file)
-        self._keeping = Keeping(path, [self.engine.exposure], _now())
+        sections: list[Section] = [self.engine.exposure, Remembered(self.engine.line)]
+        self._keeping = Keeping(path, sections, _now())
         problem = self._keeping.problem
         if problem is not None:
             self._say({"notice": "state-unusable", "error": problem})
@@ -448,6 +455,7 @@ class Daemon:
             "queue_full_policy": self._config.policy_queue_full.word,
             "rules_from": self._stock.record(_now().wall),
             "exposure": self.engine.exposure.record(_now()),
+            "calls": line_record(self.engine.line, _now()),
             **self._figures(),
         }
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from ringfence import report
+from ringfence.calls.events import CallOver
 from ringfence.engine import Engine, Settings
 from ringfence.errors import CaptureError
 from ringfence.packet import Instant
 from ringfence.pcap import open_capture
+from ringfence.told import told_record, told_text
 
 _PROGRESS_BYTES: Final = 4 << 20
 """Bytes read between two updates of the progress line."""
@@ -77,6 +79,7 @@ def replay_file(
             now = clock.at(wall)
             decision = engine.inspect(packet, now)
             progress.at(capture.bytes_read)
+            _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
             if hits_only and not report.worst(decision):
                 continue
             since = wall - (clock.start or 0.0)
@@ -143,6 +146,21 @@ def replay(
         if broken is not None:
             errors.append(broken)
     return errors
+
+
+def _tell(
+    engine: Engine, path: Path, out: TextIO, *, jsonl: bool, hits_only: bool
+) -> None:
+    """Write what became of calls; a person reads of incidents and money only."""
+    currency = engine.settings.terms.currency
+    for told in engine.told():
+        record = told_record(told, currency, full_numbers=True)
+        if hits_only and isinstance(told, CallOver) and told.end != "stopped":
+            continue
+        if jsonl:
+            _line(out, {"type": record.pop("type"), "file": str(path), **record})
+        elif not isinstance(told, CallOver):
+            out.write(told_text(told, currency) + "\n")
 
 
 def _line(out: TextIO, record: dict[str, object]) -> None:

@@ -5,7 +5,9 @@ can do, a status and a reload, is given to it.
 """
 
 from collections.abc import Callable
+from typing import Final
 
+from ringfence.calls.closures import readable
 from ringfence.engine import Engine
 from ringfence.eventlog import EventLog
 from ringfence.facts.network import parse_address
@@ -14,6 +16,9 @@ from ringfence.packet import Instant
 from ringfence.probes import Probes
 
 Record = dict[str, object]
+
+MAX_OPEN: Final = 31 * 86_400
+"""Seconds for which something is opened at most; `numbers.allow` is for longer."""
 
 
 class Replies:
@@ -45,6 +50,8 @@ class Replies:
         if asked == "reload":
             self._reload()
             return {}
+        if asked == "allow":
+            return self._allow(question.get("what"), question.get("for_s"))
         if asked == "probe":
             expected = self._probes.expect(question.get("tokens"), self._now().mono)
             return {} if expected else {"error": "expected tokens of 128 bits"}
@@ -55,8 +62,8 @@ class Replies:
         address = parse_address(str(question.get("address")))
         if asked not in ("banned", "forget") or address is None:
             return {
-                "error": "expected status, reload, probe, probed, or banned or forget "
-                "with an address"
+                "error": "expected status, reload, allow, probe, probed, or banned or "
+                "forget with an address"
             }
         text = bans.network_text(address)
         if asked == "banned":
@@ -66,3 +73,16 @@ class Replies:
         forgotten = self._engine.forget(address)
         self._log.event("unban", self._now(), address=text, forgotten=forgotten)
         return {"forgotten": forgotten}
+
+    def _allow(self, what: object, seconds: object) -> Record:
+        """Open calls abroad for a time."""
+        name = readable(what)
+        if name is None or type(seconds) is not int or not 0 < seconds <= MAX_OPEN:
+            return {
+                "error": "expected digits, a country, account@address or all, and up to "
+                f"{MAX_OPEN} seconds"
+            }
+        now = self._now()
+        over = self._engine.line.open(name, float(seconds), now)
+        self._log.event("notice", now, notice="allowed", what=name, for_s=seconds)
+        return {"what": name, "ended": [closure.id for closure in over]}

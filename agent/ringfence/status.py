@@ -89,6 +89,7 @@ def status_text(record: Mapping[str, object]) -> str:
             f"not, {agent['answers_failed']} answers failed",
             *_rules(agent.get("rules_from")),
             *_exposure(agent.get("exposure")),
+            *_calls(agent.get("calls")),
         ]
     else:
         lines = ["agent: not running"]
@@ -127,6 +128,34 @@ def _exposure(seen: Mapping[str, Any] | None) -> list[str]:
         f"{_date(seen['stranger_last'])}), a phone signed in last "
         f"{_date(seen['honest_outside_last'])}"
     ]
+
+
+def _calls(seen: Mapping[str, Any] | None) -> list[str]:
+    """Say what calls abroad have cost, and what of them is closed."""
+    if seen is None:
+        return []  # an agent of before an update, that runs on
+    spent = ", ".join(
+        f"{seen[period]['spent']} this {period}"
+        + (f" of {limit}" if (limit := seen[period]["limit"]) else "")
+        for period in ("day", "month")
+    )
+    lines = [f"calls abroad, in {seen['currency']}: {spent}; {seen['running']} running"]
+    for one in seen["closed"]:
+        left = "until the budget has room"
+        if one["left_s"] is not None:
+            left = f"{one['left_s']} s left"
+        watches = " (monitor only)" if one["monitor"] else ""
+        subject = f" {one['subject']}" if one["subject"] else ""
+        lines += [
+            f"  closed: {one['what']}{subject}{watches}, {left}, {one['stopped']} "
+            f"stopped: {one['rule']}: {one['reason']}",
+            f"    {one['open_with']}",
+        ]
+    more = seen["closed_in_all"] - len(seen["closed"])
+    if more > 0:
+        lines.append(f"  and {more} more that are closed")
+    lines += [f"  open: {what}, {left} s left" for what, left in seen["opened"].items()]
+    return lines
 
 
 def _date(moment: int | None) -> str:

@@ -7,6 +7,7 @@ All judgement is the engine's; the clock is the daemon's.
 from pathlib import Path
 
 from ringfence import report
+from ringfence.calls.events import CallOver
 from ringfence.decision import Decision, Verdict, Whom
 from ringfence.engine import Engine
 from ringfence.errors import KernelError
@@ -20,6 +21,7 @@ from ringfence.netfilter.severing import Severing
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet, Segment
 from ringfence.probes import Probes
 from ringfence.refusals import ABSORBED, next_back, reachable, to_answer
+from ringfence.told import told_record
 
 
 class Verdicts:
@@ -170,6 +172,15 @@ class Verdicts:
             if finding.ruling.stops and self.log.admits(now):
                 record = report.message_record(finding, full_numbers=self.full_numbers)
                 self.log.event("decision", now, **record)
+
+    def tell_calls(self, now: Instant) -> None:
+        """Log what became of calls, what was closed or opened, what was spent."""
+        currency = self.engine.settings.terms.currency
+        for told in self.engine.told():
+            if isinstance(told, CallOver) and not self.log.admits(now):
+                continue
+            record = told_record(told, currency, full_numbers=self.full_numbers)
+            self.log.event(str(record.pop("type")), now, **record)
 
     def _internal_error(self, error: Exception, now: Instant) -> None:
         self.internal_errors += 1

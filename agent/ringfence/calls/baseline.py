@@ -43,6 +43,14 @@ DAY: Final = 86_400.0
 FULL: Final = 1.0
 """Days that are divided by at least: an hour with one call is no line of 24 a day."""
 
+FRESH_FOR: Final = 24
+"""Hours watched after which a call counts as usual: what a thief does tonight must not
+be usual tonight."""
+
+MAX_FRESH: Final = 2_048
+"""Pairs of hour and country that are not yet usual; the oldest is usual at once if
+there are more. 25 hours, of 80 countries each."""
+
 MAX_VALUE: Final = 1e9
 """Calls, seconds and days that are believed of a record."""
 
@@ -98,6 +106,8 @@ class Baseline:
         self._accounts: dict[str, str] = {}
         """Sources as text, least recently changed account first: a fifth of the room
         that objects take."""
+        self._fresh: dict[tuple[int, str], list[float]] = {}
+        """Calls and seconds by hour watched and country, oldest first."""
         self._watched = 0.0
         self._mono: float | None = None
         self._last_abroad: float | None = None
@@ -109,6 +119,11 @@ class Baseline:
         if self._mono is not None and mono > self._mono:
             self._watched += (mono - self._mono) / DAY
         self._mono = mono
+        while self._fresh:
+            hour, _ = oldest = next(iter(self._fresh))
+            if self._hour - hour <= FRESH_FOR:
+                break
+            self._ripen(oldest)
 
     @property
     def days_watched(self) -> float:
@@ -131,6 +146,40 @@ class Baseline:
         """Learn how long a call abroad lasted."""
         if 0 < seconds <= MAX_VALUE:
             self._country(country).seconds += seconds
+
+    def began(self, country: str | None) -> None:
+        """Learn that a call abroad began; see `FRESH_FOR` for when it is usual."""
+        self._last_abroad = self._watched
+        self._of_now(country)[0] += 1
+
+    def lasted(self, country: str | None, seconds: float) -> None:
+        """Learn how long a call abroad lasted, in the same way."""
+        if 0 < seconds <= MAX_VALUE:
+            self._of_now(country)[1] += seconds
+
+    def disown(self, country: str | None = None, *, unknown: bool = False) -> None:
+        """Forget what was fresh of a country, or of all `unknown` ones: it was theft."""
+        name = country or NOWHERE
+        for key in list(self._fresh):
+            if key[1] not in self._countries if unknown else key[1] == name:
+                del self._fresh[key]
+
+    @property
+    def _hour(self) -> int:
+        return int(self._watched * 24)
+
+    def _of_now(self, country: str | None) -> list[float]:
+        key = self._hour, country or NOWHERE
+        found = self._fresh.setdefault(key, [0.0, 0.0])
+        if len(self._fresh) > MAX_FRESH:
+            self._ripen(next(iter(self._fresh)))
+        return found
+
+    def _ripen(self, key: tuple[int, str]) -> None:
+        calls, seconds = self._fresh.pop(key)
+        kept = self._country(key[1])
+        kept.calls += calls
+        kept.seconds += seconds
 
     def usual(self, country: str | None) -> Usual:
         """Return what is usual of a country; zeros for one that was never called.
@@ -202,6 +251,7 @@ class Baseline:
         return {
             "countries": (len(self._countries), MAX_COUNTRIES),
             "accounts": (len(self._accounts), MAX_ACCOUNTS),
+            "fresh calls": (len(self._fresh), MAX_FRESH),
         }
 
     def to_record(self) -> dict[str, Any]:
@@ -218,6 +268,10 @@ class Baseline:
                 for name, one in self._countries.items()
                 if one.calls >= 10**-_ROUND or one.seconds >= 1
             },
+            "fresh": [
+                [hour, name, round(calls), round(seconds, 1)]
+                for (hour, name), (calls, seconds) in self._fresh.items()
+            ],
             "accounts": dict(self._accounts),
         }
 
@@ -248,6 +302,21 @@ class Baseline:
                 )
             else:
                 baseline.ignored += 1
+        fresh = parts.get("fresh", [])
+        for one in fresh if isinstance(fresh, list) else [None]:
+            if (
+                isinstance(one, list)
+                and len(one) == 4
+                and all(map(_is_value, (one[0], *one[2:])))
+                and int(one[0]) <= baseline._hour
+                and _is_country(one[1])
+                and len(baseline._fresh) < MAX_FRESH
+            ):
+                kept = [float(one[2]), float(one[3])]
+                baseline._fresh[int(one[0]), one[1]] = kept
+            else:
+                baseline.ignored += 1
+        baseline._fresh = dict(sorted(baseline._fresh.items()))
         for name, text in _pairs(parts.get("accounts")):
             sources = read_sources(text)
             if (

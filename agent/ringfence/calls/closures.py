@@ -10,7 +10,7 @@ ask. One that comes again begins with the next length. An incident is all of tha
 the opening to the end: it is told of twice.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import ceil, inf
 from typing import Any, Final, NamedTuple
 
@@ -184,9 +184,16 @@ class Closures:
         return closure, oldest
 
     def stopping(
-        self, reading: Reading, caller: Caller, *, inside: bool
+        self,
+        reading: Reading,
+        caller: Caller,
+        *,
+        inside: bool,
+        known: Callable[[str | None], bool],
     ) -> list[Closure]:
         """Return what closes a call abroad, those that only watch last.
+
+        `known` tells whether a country is one that this line usually calls.
 
         A call that somebody outside asks for is stopped when our side makes it, unless
         he is held back himself: so nobody can keep anything closed for others.
@@ -202,6 +209,8 @@ class Closures:
                     if one.abroad:
                         keys.append(("country", zone(one), monitor))
                         keys.append(("sequence", number_range(one) or "", monitor))
+                        if not known(one.country):
+                            keys.append(("new", "", monitor))
             found += [self._running[key] for key in keys if key in self._running]
         return found
 

@@ -25,6 +25,7 @@ from ringfence.calls.told import Told as Telling
 from ringfence.calls.view import CallView
 from ringfence.decision import Ruling, Verdict
 from ringfence.facts import Facts, World
+from ringfence.facts.facts import zone
 from ringfence.facts.network import format_address
 from ringfence.facts.numbers import Reading
 from ringfence.facts.targets import REDIRECTIONS
@@ -35,6 +36,9 @@ from ringfence.state import BoundedTable
 
 TICK: Final = 5.0
 """Seconds between two looks at what time has changed."""
+
+IDLE_TICK: Final = 60.0
+"""Seconds while no call runs and nothing is closed: a router may sleep."""
 
 MAX_TOLD: Final = 1_024
 """What waits to be told; the oldest is never told if there is more."""
@@ -96,6 +100,16 @@ class Line:
     def due(self, mono: float) -> bool:
         """Tell whether it is time for a `tick`."""
         return mono - self._ticked >= TICK
+
+    def wait(self, mono: float) -> float:
+        """Return the seconds until a `tick` is wanted if no message comes."""
+        every = TICK if not (self.view.bare and self.closures.none) else IDLE_TICK
+        return max(0.0, self._ticked + every - mono)
+
+    @property
+    def terms(self) -> Terms:
+        """Prices, limits and hours in force."""
+        return self._terms
 
     def told(self) -> list[Told]:
         """Return what is to be told since the last time."""
@@ -200,7 +214,9 @@ class Line:
         inside = facts.side == "inside"
         first: Ruling | None = None
         new = False
-        for closure in self.closures.stopping(reading, caller, inside=inside):
+        for closure in self.closures.stopping(
+            reading, caller, inside=inside, known=self.baseline.knows
+        ):
             rule = self._by_id.get(closure.rule)
             if rule is not None and overridden(rule, facts):
                 continue
@@ -208,7 +224,10 @@ class Line:
             only_watches = (
                 closure.monitor or rule is None or self._only_watches(rule, facts)
             )
-            why = f"{closure.reason}; closed, open with: {closure.opens_with}"
+            opens = closure.opens_with
+            if not closure.subject:
+                opens = f"ringfence allow {zone(reading).removeprefix('+')} --for 2h"
+            why = f"{closure.reason}; closed, open with: {opens}"
             ruling = enforced(
                 facts,
                 Verdict.REJECT,
@@ -258,12 +277,11 @@ class Line:
             stops = ruling.would is None
             if rule.close is not None:
                 passed = max(0, count - 1) if stops else count
-                self._close(
+                closure = self._close(
                     rule, ruling.reason, reading, caller, now, passed, monitor=not stops
                 )
-                for closure in self.closures.stopping(reading, caller, inside=True):
-                    if closure.rule == rule.id and stops and not closure.monitor:
-                        self.closures.stops(closure, self._unit(reading))
+                if stops and closure is not None:
+                    self.closures.stops(closure, self._unit(reading))
             if stops:
                 if self._first(facts, now):
                     self._refused(facts, reading, ruling, now)
@@ -277,7 +295,7 @@ class Line:
         cost = self.ledger.cost(call, now) if ours and call.costs else None
         self.ledger.ended(call, now)
         if ours and call.counts:
-            self.baseline.talked(call.country, call.talked(now.mono))
+            self.baseline.lasted(call.country, call.talked(now.mono))
         self.changed |= ours
         # A call that our PBX passes on is told of once: by the leg that is billed.
         if call.costs or (call.direction == "in" and not call.abroad):
@@ -310,7 +328,8 @@ class Line:
         passed: int,
         *,
         monitor: bool,
-    ) -> None:
+    ) -> Closure | None:
+        """Close what a rule says; returns the incident if that begins with it."""
         assert rule.close is not None  # noqa: S101 - tells the type checker
         made = self.closures.close(
             rule.close,
@@ -323,13 +342,18 @@ class Line:
             passed=passed,
         )
         if made is None:
-            return
+            return None
         closure, oldest = made
+        if closure.what == "new":
+            self.baseline.disown(unknown=True)
+        elif closure.what == "country":
+            self.baseline.disown(reading.country)
         if oldest is not None:
             self._closed(oldest, now)
         until = None if closure.until == inf else now.wall + closure.until - now.mono
         self._told.append(Incident(now.wall, "opened", closure, until))
         self.changed = True
+        return closure
 
     def _closed(self, closure: Closure, now: Instant) -> None:
         ended = now.wall - max(0.0, now.mono - closure.until)
@@ -341,7 +365,7 @@ class Line:
         for kind, call in events:
             if kind == "begun":
                 if call.direction == "out" and call.abroad and call.counts:
-                    self.baseline.called(call.country)
+                    self.baseline.began(call.country)
             elif kind == "answered":
                 self.ledger.answered(call, now)
             else:

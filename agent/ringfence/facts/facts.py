@@ -428,7 +428,7 @@ VOCABULARY: Final[dict[str, Fact]] = {
     "destination_new": Fact(
         bool,
         _history(lambda history: history.is_new()),
-        "the country was never called before, as far as anybody remembers",
+        "the country had not been called until a day ago, as far as anybody remembers",
         "call",
     ),
     "usual_calls": Fact(

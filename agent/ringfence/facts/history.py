@@ -13,7 +13,7 @@ class History(Protocol):
     """Answers about one call, at the moment that a rule asks."""
 
     def is_new(self) -> bool:
-        """Tell whether the call's destination was never called before."""
+        """Tell whether the country had not been called until a day ago."""
 
     def usual_calls(self) -> int:
         """Return how many calls there go to on a usual day, rounded up."""

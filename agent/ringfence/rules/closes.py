@@ -10,6 +10,7 @@ from ringfence.rules.durations import DURATION, Problem, seconds
 WHATS: Final = {
     "country": "calls to the country of the call",
     "international": "all calls abroad",
+    "new": "calls to countries that this line had not called until a day before",
     "binding": "calls abroad of the account from the network that it called from",
     "sequence": "calls to numbers that differ from the one called in the last four "
     "digits only",
