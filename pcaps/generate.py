@@ -42,6 +42,8 @@ ETHERNET = 1
 
 Fields = dict[str, str | None]
 Frames = list[bytes]
+Timed = tuple[float, bytes]
+"""Seconds since the capture's first packet, and a frame."""
 Case = tuple[str, Frames]
 """File name without `.pcap`, and its frames."""
 
@@ -104,11 +106,16 @@ def tcp(payload: bytes, src: str, dst: str = "", sport: int = 40_000) -> Frames:
     ]
 
 
-def capture(frames: Iterable[bytes]) -> bytes:
-    """Write a pcap file (draft-ietf-opsawg-pcap), little-endian, microseconds."""
+def capture(frames: Iterable[bytes | Timed]) -> bytes:
+    """Write a pcap file (draft-ietf-opsawg-pcap), little-endian, microseconds.
+
+    Frames without a time of their own come one `STEP_US` after the other.
+    """
     parts = [pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPLEN, ETHERNET)]
-    for number, frame in enumerate(frames):
-        seconds, micros = divmod(number * STEP_US, 1_000_000)
+    for number, one in enumerate(frames):
+        timed = (number * STEP_US / 1e6, one) if isinstance(one, bytes) else one
+        when, frame = timed
+        seconds, micros = divmod(round(when * 1_000_000), 1_000_000)
         size = len(frame)
         parts += pack("<IIII", START + seconds, micros, size, size), frame
     return b"".join(parts)
@@ -787,9 +794,10 @@ def expected(folder: Path) -> str:
 def write(to: Path) -> None:
     """Write every rule's folder below `to`; captures that are no more are removed."""
     # Here and not above: it builds on this module.
+    from behaviour import RULES as BEHAVIOUR
     from counting import RULES as COUNTING
 
-    for rule_id, cases in {**RULES, **COUNTING}.items():
+    for rule_id, cases in {**RULES, **COUNTING, **BEHAVIOUR}.items():
         folder = to / rule_id
         folder.mkdir(parents=True, exist_ok=True)
         named = {f"{name}.pcap": frames for name, frames in cases()}

@@ -11,7 +11,7 @@ from ringfence.decode import REASONS as DECODE_REASONS
 from ringfence.facts import VOCABULARY
 from ringfence.rules.catalogue import KINDS, ONS, SHAPES, WORDS, catalogue
 from ringfence.rules.compile import _SHAPES, COMPARISONS
-from ringfence.rules.model import LEARNT, MESSAGES
+from ringfence.rules.model import CALLS, LEARNT, MESSAGES
 from ringfence.sip.reasons import ANOMALIES
 from ringfence.sip.reasons import REASONS as SIP_REASONS
 
@@ -31,7 +31,7 @@ def test_readme_is_up_to_date() -> None:
 def test_nothing_is_without_words() -> None:
     assert set(WORDS) == set(COMPARISONS)
     assert set(SHAPES) == set(_SHAPES)
-    assert set(ONS) == {*MESSAGES, *LEARNT}
+    assert set(ONS) == {*MESSAGES, *LEARNT, *CALLS}
     assert {fact.kind for fact in VOCABULARY.values()} <= set(KINDS)
 
 

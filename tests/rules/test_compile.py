@@ -363,7 +363,7 @@ def problems_of(table: dict[str, Any]) -> list[str]:
         (
             {"side": "outside", "on": "message"},
             "match.on = 'message': expected one of request, response, redirection, "
-            "auth-failure, refusal",
+            "auth-failure, refusal, call-start, call-end",
         ),
         (
             {"side": "outside", "on": ["request", "response"]},
@@ -405,7 +405,10 @@ def test_matches_that_are_refused(match: dict[str, object], problem: str) -> Non
             {"severity": "extreme"},
             "severity = 'extreme': expected one of critical, high, medium, low",
         ),
-        ({"judges": "both"}, "judges = 'both': expected one of source, destination"),
+        (
+            {"judges": "both"},
+            "judges = 'both': expected one of source, destination, line",
+        ),
         (
             {"then": {"verdict": "accept", "reason": "x"}},
             "then.verdict = 'accept': expected one of drop, reject",
@@ -485,7 +488,7 @@ def test_all_problems_at_once() -> None:
         "id = None: expected a text that is not empty",
         "rev = None: expected a whole number from 1",
         "severity = None: expected one of critical, high, medium, low",
-        "judges = None: expected one of source, destination",
+        "judges = None: expected one of source, destination, line",
         "match = None: expected a table",
         "match.on = None: expected one of request, response, redirection, auth-failure, "
         "refusal",

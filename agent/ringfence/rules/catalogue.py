@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from ringfence.decode.reasons import REASONS as DECODE_REASONS
 from ringfence.facts import VOCABULARY
+from ringfence.rules.closes import WHATS
 from ringfence.rules.compile import COMPARISONS
-from ringfence.rules.model import LEARNT, SEVERITIES
+from ringfence.rules.model import CALLS, LEARNT, SEVERITIES
 from ringfence.sip.reasons import ANOMALIES
 from ringfence.sip.reasons import REASONS as SIP_REASONS
 
@@ -45,6 +46,9 @@ EVENTS: Final = {
     "credentials that are not stale, a 403 or 404 to a REGISTER, or to an INVITE with "
     "credentials; no answer to credentials, while the server answers others)",
     "refusal": "a refusal (an answer 403 or 404 to a REGISTER, INVITE or OPTIONS)",
+    "call-start": "a call abroad that begins (an INVITE, none that belongs to a call "
+    "that runs or repeats another)",
+    "call-end": "a call abroad of our side that is over",
 }
 """What rules are about besides messages; in those of `LEARNT` facts are about who
 asked."""
@@ -78,6 +82,7 @@ mode = "monitor"   # or "off"
 _EXCEPTIONS: Final = {
     "source": "**Exceptions.** Addresses, networks and countries in `origin.allow`.",
     "destination": "**Exceptions.** Numbers that begin as one in `numbers.allow` does.",
+    "line": "**Exceptions.** What `ringfence allow` has opened for a time; no list.",
 }
 
 ONS: Final = {
@@ -102,10 +107,12 @@ _FACTS: Final = """\
 ## Facts
 
 What a rule can ask. A fact may be absent (a message without a User-Agent has no
-`user_agent`); an absent fact matches nothing, not even `not_prefix`.
+`user_agent`); an absent fact matches nothing, not even `not_prefix`. Who has it says the
+last column: `message`, and so the INVITE of a `call-start`; a `call`, as it begins and
+as it ends; `any` of these; only the `end` of a call.
 
-| fact | is | what |
-|---|---|---|
+| fact | is | what | of |
+|---|---|---|---|
 """
 
 _COMPARISONS: Final = """\
@@ -148,7 +155,7 @@ def catalogue(tables: Iterable[Table]) -> str:
         _ABOUT + _names(ONS),
         _FACTS
         + "".join(
-            f"| `{name}` | {KINDS[fact.kind]} | {fact.what} |\n"
+            f"| `{name}` | {KINDS[fact.kind]} | {fact.what} | {fact.about} |\n"
             for name, fact in VOCABULARY.items()
         ),
         _COMPARISONS
@@ -170,6 +177,10 @@ def _row(rule: Table) -> str:
         verdict = "ban" if _learns(rule) else f"{verdict}, ban"
     elif "guard" in rule["then"]:
         verdict = "guard"
+    elif "close" in rule["then"]:
+        verdict = (
+            f"{verdict}, close" if rule["match"]["on"] == "call-start" else "close"
+        )
     return f"| {link} | {rule['severity']} | {verdict} | {docs['what']} |\n"
 
 
@@ -205,11 +216,13 @@ def _does(rule: Table) -> str:
         says = "The answer passes."
         if "ban" not in then and "guard" not in then:
             says += " Nothing else happens."
+    elif rule["match"]["on"] == "call-end":
+        says = "The call is over."
     else:
         says = f"Verdict {then['verdict']}"
         refuses = then["verdict"] == "reject"
         whom = "senders outside"
-        if rule["match"]["on"] != "request":
+        if rule["match"]["on"] not in ("request", *CALLS):
             whom += " and answers"
         says += f" (for {whom}: drop)." if refuses else "."
     if "ban" in then:
@@ -221,6 +234,18 @@ def _does(rule: Table) -> str:
         says += (
             f" For {then['guard']} only sources that have registered the account "
             "before may try its password."
+        )
+    if "close" in then:
+        close = then["close"]
+        until = "as long as the budget is used up"
+        if "until" not in close:
+            until = (
+                f"{close['first']}, four times as long whenever it comes again or does "
+                f"not stop, for {close['longest']} at a time"
+            )
+        says += (
+            f" Closed for {until}: {WHATS[close['what']]}. Calls that run, at home and "
+            "to emergency numbers are left alone."
         )
     return says
 
@@ -234,9 +259,14 @@ def _counts(match: Table) -> list[str]:
     what = "of them"
     if "distinct" in count:
         what = f"different values of `{count['distinct']}`"
+    usual = ""
+    if "usual" in count:
+        times = count.get("times", 1)
+        multiple = "" if times == 1 else f"{times} times "
+        usual = f", or {multiple}`{count['usual']}` if that is more,"
     return [
         "",
-        f"{count['over']} {what} within {count['within']} for one {per} pass; what "
+        f"{count['over']} {what} within {count['within']} for one {per}{usual} pass; what "
         "follows is stopped. The threshold can be set in the configuration: `over` and "
         "`within` beside `mode`.",
     ]
