@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from ringfence.calls.terms import Span
 from ringfence.config.schema import (
     KEYS,
     MAX_LIST,
@@ -26,6 +27,9 @@ SOCKET = "the absolute path of a socket, at most 107 bytes"
 STATUS = "one of 403, 480, 486, 488, 503, 603, or 0"
 AREA = 'an area code such as "03", or ""'
 DIALPLAN = 'the name of a dial plan, such as "jp"'
+
+CURRENCY = 'a currency of ISO 4217 such as "JPY"'
+SPAN = 'days and times such as "mon-fri 08:00-20:00" or "sat 09:00-13:00"'
 
 FITS: dict[str, list[tuple[Any, Any]]] = {
     "mode": [("enforce", "enforce"), ("monitor", "monitor")],
@@ -102,6 +106,19 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
         (0xF0000000, 0xF0000000),
     ],
     "kernel.binding": [(name, name) for name in ("auto", "netfilterqueue", "python")],
+    "budget.day": [(0, 0), (5_000, 5_000), (1_000_000_000, 1_000_000_000)],
+    "budget.month": [(0, 0)],
+    "budget.times_last_month": [(0, 0), (1_000, 1_000)],
+    "budget.currency": [("JPY", "JPY"), ("EUR", "EUR")],
+    "budget.rates": [(None, None), ("rates.csv", "rates.csv")],
+    "hours.international": [
+        ("always", None),
+        ([], ()),
+        (["mon-fri 08:00-20:00"], (Span(frozenset(range(5)), 480, 1_200),)),
+        (["Sat 00:00-24:00"], (Span(frozenset({5}), 0, 1_440),)),
+        (["fri-mon 23:59-24:00"], (Span(frozenset({4, 5, 6, 0}), 1_439, 1_440),)),
+    ],
+    "hours.holidays": [([], frozenset()), (["2026-11-23"], {20261123})],
 }
 
 UNFIT: dict[str, list[tuple[Any, str]]] = {
@@ -240,6 +257,24 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         ("c", 'one of "auto", "netfilterqueue", "python"'),
         (None, 'one of "auto", "netfilterqueue", "python"'),
     ],
+    "budget.day": [
+        (-1, "a whole number from 0 to 1000000000"),
+        (1_000_000_001, "a whole number from 0 to 1000000000"),
+        (1.5, "a whole number from 0 to 1000000000"),
+    ],
+    "budget.month": [(True, "a whole number from 0 to 1000000000")],
+    "budget.times_last_month": [(1_001, "a whole number from 0 to 1000")],
+    "budget.currency": [
+        ("jpy", CURRENCY),
+        ("YEN!", CURRENCY),
+        (392, CURRENCY),
+        ("円円円", CURRENCY),
+    ],
+    "budget.rates": [("", "the path of a file"), (1, "the path of a file")],
+    "hours.international": [
+        ("never", '"always", or a list of days and times, each in quotes')
+    ],
+    "hours.holidays": [("2026-11-23", "a list of dates, each in quotes")],
 }
 
 ENTRIES: dict[str, list[tuple[list[str], list[str]]]] = {
@@ -305,6 +340,33 @@ ENTRIES: dict[str, list[tuple[list[str], list[str]]]] = {
         ),
     ],
     "numbers.idd": [([""], ['[0] = "": expected one to five digits'])],
+    "hours.international": [
+        (
+            ["mon 8:00-20:00", "mon 20:00-08:00", "day 08:00-20:00", "mon-fri", "x"],
+            [
+                f'[{at}] = "{text}": expected {SPAN}'
+                for at, text in enumerate(
+                    (
+                        "mon 8:00-20:00",
+                        "mon 20:00-08:00",
+                        "day 08:00-20:00",
+                        "mon-fri",
+                        "x",
+                    )
+                )
+            ],
+        ),
+        (
+            ["mon 00:00-24:01", "mon 08:60-09:00"],
+            [
+                f'[0] = "mon 00:00-24:01": expected {SPAN}',
+                f'[1] = "mon 08:60-09:00": expected {SPAN}',
+            ],
+        ),
+    ],
+    "hours.holidays": [
+        (["2026-02-30"], ['[0] = "2026-02-30": expected a date such as "2026-11-23"'])
+    ],
 }
 
 

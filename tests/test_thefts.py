@@ -1,0 +1,88 @@
+"""The documented theft, a slow one, and a year of nobody's: what each costs the line."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from theft_figures import THEFT, acquaint, figures, in_japan, run, site
+
+from incident import INCIDENT  # isort: skip
+from office_days import YEAR, day_of  # isort: skip
+
+DEFAULT_DAY = 5_000_000
+"""Thousandths of a yen a day that are allowed by default."""
+
+
+def test_the_list_stops_the_documented_theft_before_its_first_call(
+    tmp_path: Path,
+) -> None:
+    found = figures(site(tmp_path), INCIDENT, range(THEFT[18], THEFT[22]))
+    assert found.let_through == found.cost == 0
+    assert found.stopped > 2_000
+    assert found.hindered == []
+    assert found.opened == []
+
+
+@pytest.fixture(scope="module")
+def unlisted(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    with in_japan():
+        return run(
+            "the same, the thief in the PBX itself", tmp_path_factory.mktemp("site")
+        )
+
+
+def test_without_any_list_behaviour_stops_it_within_five_calls(unlisted) -> None:  # type: ignore[no-untyped-def]
+    assert unlisted.let_through <= 5
+    assert unlisted.cost <= 1_000_000
+    assert unlisted.let_through + unlisted.stopped > 14_000
+    assert unlisted.hindered == []
+
+
+def test_it_is_one_incident_told_of_twice(unlisted) -> None:  # type: ignore[no-untyped-def]
+    assert unlisted.opened == ["country-surge"]
+    assert unlisted.closed == 1
+
+
+def test_every_call_is_told_of_once(unlisted) -> None:  # type: ignore[no-untyped-def]
+    ends = Counter(one.end for one in unlisted.told)
+    assert ends["stopped"] == unlisted.stopped
+    paid = sum(one.cost or 0 for one in unlisted.told if one.country == "SL")
+    assert paid == unlisted.cost
+
+
+def test_a_slow_theft_by_way_of_ten_countries_costs_less_than_a_day(
+    tmp_path: Path,
+) -> None:
+    with in_japan():
+        found = run("slow, ten countries in turn, no list", tmp_path)
+    assert 0 < found.cost <= DEFAULT_DAY
+    assert found.let_through <= 4
+    assert found.stopped > 470
+    assert found.hindered == []
+    assert found.opened == ["country-rotation"]
+
+
+def test_twelve_months_without_theft_close_nothing(tmp_path: Path) -> None:
+    with in_japan():
+        found = run("twelve months without theft", tmp_path)
+    assert found.opened == []
+    assert found.hindered == []
+    assert found.stopped == 0
+    assert 0 < found.shares < 12, "half of a month's budget now and then"
+    abroad = [one for one in found.told if one.abroad and one.direction == "out"]
+    assert len(abroad) > 300
+    assert sum(one.country == "VN" for one in abroad) >= 15, "the busy week"
+    assert len(YEAR) == 365
+
+
+def test_what_is_learnt_of_the_office_before(tmp_path: Path) -> None:
+    engine = site(tmp_path)
+    acquaint(engine)
+    baseline = engine.line.baseline
+    assert [
+        country for country in ("US", "PH", "DE", "VN", "SL") if baseline.knows(country)
+    ] == [
+        *("US", "PH", "DE", "VN"),
+    ]
+    assert 0.3 < baseline.usual("US").calls < 1.5
+    assert baseline.days_watched == day_of(2026, 11, 1)
