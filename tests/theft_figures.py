@@ -91,6 +91,7 @@ def acquaint(engine: Engine, days: Sequence[int] = BEFORE) -> None:
     """Let the line know what the office has called on earlier days."""
     baseline = engine.line.baseline
     begun = midnight(days[0])
+    baseline.watch(0.0)
     for call in calls(OFFICE, days):
         if call.direction == "out" and call.country not in ("JP", ""):
             baseline.watch(call.begin - begun)

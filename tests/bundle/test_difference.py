@@ -4,7 +4,7 @@ import pytest
 from bundles import CREATED, DAY, FILES, TABLE, bundle
 from ringfence.bundle.checker import Bundle, unverified
 from ringfence.bundle.difference import MOST_MOVES, compare
-from ringfence.bundle.layout import COUNTRIES, DESTINATIONS, VECTORS
+from ringfence.bundle.layout import COUNTRIES, DESTINATIONS, RATES, VECTORS
 from ringfence.bundle.packed import pack
 from ringfence.facts.country import CountryTable
 
@@ -166,6 +166,30 @@ def test_codes_that_change_hands() -> None:
 
 
 # Dial plans, tables, vectors ----------------------------------------------------------
+
+
+RATES_HEAD = (
+    "code,iso2,price,unit_s,basis,confidence,source\n*,,130,60,estimate,guess,x\n"
+)
+
+
+def priced(*rows: str) -> Bundle:
+    """Make a bundle with a rate table."""
+    text = RATES_HEAD + "".join(f"{row},estimate,guess,x\n" for row in rows)
+    return unverified(bundle({**FILES, RATES: text.encode()}))
+
+
+def test_prices() -> None:
+    old = priced("1,US,9,60", "232,SL,175,60")
+    new = priced("1,US,9.5,60", "44,GB,20,30")
+    assert words(old, old) == []
+    assert words(new, old) == [
+        "rates 1: 9 a minute in units of 60 s → 9.5 a minute in units of 60 s",
+        "rates 232: 175 a minute in units of 60 s → none",
+        "rates 44: none → 20 a minute in units of 30 s",
+    ]
+    assert words(old) == ["rates: new"]
+    assert words(OLD, old) == ["rates: gone"]
 
 
 def test_a_dial_plan() -> None:

@@ -10,15 +10,14 @@ from behaviour import (
     MINUTE,
     OFFICE,
     POLAND,
-    TRUNK,
     US,
     US_TOO,
-    Timed,
     call,
     every,
     then,
 )
 from builders import engine, invite, octets, sip, udp
+from generate import TRUNK, Timed
 from ringfence.calls.events import BudgetShare, CallOver, Incident, Told
 from ringfence.calls.line import MAX_TOLD, TICK
 from ringfence.decision import Decision, Verdict

@@ -16,6 +16,7 @@ from ringfence.bundle.embedded import (
     dialplan_names,
     load_destinations,
     load_dialplan,
+    load_rates,
     load_rules,
     read_text,
 )
@@ -91,6 +92,7 @@ def check_files(bundle: Bundle) -> list[Vector]:
     loads = [
         lambda: load_rules(source),
         lambda: load_destinations(source),
+        lambda: load_rates(source),
         lambda: unpack(bundle.files[COUNTRIES], COUNTRIES),
         vectors_read,
         *(

@@ -14,6 +14,7 @@ from ringfence.bundle.checker import Bundle
 from ringfence.bundle.embedded import (
     dialplan_names,
     load_destinations,
+    load_rates,
     read_text,
     read_toml,
     rule_names,
@@ -22,6 +23,7 @@ from ringfence.bundle.layout import COUNTRIES, DIALPLANS, TOML, VECTORS
 from ringfence.bundle.manifest import stamp
 from ringfence.bundle.opening import Archived
 from ringfence.bundle.packed import unpack
+from ringfence.calls.rates import MILLI, Rate, RateTable
 from ringfence.facts.country import CountryTable
 from ringfence.facts.numbers import Destinations
 from ringfence.facts.numbers.destinations import Destination
@@ -39,7 +41,7 @@ class Change(NamedTuple):
     """One change."""
 
     part: str
-    """`rule`, `destinations`, `dial plan`, `country table`, `vectors` or `bundle`."""
+    """`rule`, `destinations`, `rates`, `dial plan`, `country table`, `vectors` or `bundle`."""
     name: str
     """Which one, "" where there is only one."""
     text: str
@@ -59,6 +61,7 @@ def compare(old: Bundle, new: Bundle) -> list[Change]:
         *_heads(old, new),
         *_rules(before, after),
         *_destinations(load_destinations(before), load_destinations(after)),
+        *_rates(load_rates(before), load_rates(after)),
         *_dialplans(before, after),
         *_countries(old.files[COUNTRIES], new.files[COUNTRIES]),
         *_vectors(before, after),
@@ -207,6 +210,28 @@ def _named(items: list[object], key: str) -> dict[str, object] | None:
 def _value(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+# Rates ------------------------------------------------------------------------------
+
+
+def _rates(was: RateTable | None, now: RateTable | None) -> Iterator[Change]:
+    before = {rate.code: rate for rate in was or ()}
+    after = {rate.code: rate for rate in now or ()}
+    if not before or not after:
+        if before or after:
+            yield Change("rates", "", "gone" if before else "new")
+        return
+    for code in sorted({*before, *after}):
+        if before.get(code) != after.get(code):
+            pair = _rate(before.get(code)), _rate(after.get(code))
+            yield Change("rates", code, " → ".join(pair))
+
+
+def _rate(rate: Rate | None) -> str:
+    if rate is None:
+        return "none"
+    return f"{rate.price / MILLI:g} a minute in units of {rate.unit_s} s"
 
 
 # Destinations -----------------------------------------------------------------------

@@ -5,7 +5,7 @@ answered call. Money is counted in thousandths of the currency's unit, as intege
 must not know calls, days or limits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ringfence.errors import BundleError
@@ -125,6 +125,11 @@ class RateTable:
     def __len__(self) -> int:
         """Count the codes, `ANYWHERE` not counted."""
         return len(self._by_code)
+
+    def __iter__(self) -> Iterator[Rate]:
+        """Give every rate, that for `ANYWHERE` first."""
+        yield self._anywhere
+        yield from self._by_code.values()
 
     def find(self, e164: str) -> Rate:
         """Give the rate for a number in E.164 digits, without `+`."""
