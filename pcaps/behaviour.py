@@ -103,7 +103,12 @@ def every(seconds: float, *numbers: str, talked: float | None = TALK) -> list[Ti
 def country_surge() -> Iterator[TimedCase]:
     """One country, again and again."""
     yield "hit-four-in-half-an-hour", every(7 * MINUTE, *[US] * 5)
-    yield "hit-nobody-answers", every(MINUTE, *[US] * 5, talked=None)
+    numbers = [f"0101212555010{at}" for at in range(5)]
+    yield "hit-nobody-answers", every(MINUTE, *numbers, talked=None)
+    yield (
+        "near-miss-the-same-again-when-nobody-answers",
+        every(6 * MINUTE, *[US] * 5, talked=None),
+    )
     yield "near-miss-three-in-half-an-hour", every(11 * MINUTE, *[US] * 6)
     yield (
         "near-miss-as-many-as-on-a-usual-day",

@@ -96,6 +96,7 @@ def test_one_object_a_message_then_a_summary(tmp_path: Path) -> None:
         ("message", 3),
         ("malformed", 4),
         ("message", 5),
+        ("call", None),
         ("message", 6),
         ("summary", None),
     ]

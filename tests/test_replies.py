@@ -35,7 +35,7 @@ def log() -> Iterator[tuple[EventLog, Log]]:
 
 def surged() -> Engine:
     judge = engine()
-    for at, frame in every(MINUTE, *[US] * 5, talked=None):
+    for at, frame in every(MINUTE, *[US] * 5, talked=20.0):
         judge.inspect(Packet(frame, 1, len(frame)), Instant(at, 1_795_000_000.0 + at))
     judge.told()
     return judge
@@ -86,7 +86,7 @@ def test_status_says_what_is_closed_why_until_when_and_how_to_open_it() -> None:
     judge.line.open("63", 60.0, NOW)
     record = json.loads(json.dumps(line_record(judge.line, NOW)))
     assert _calls(record) == [
-        "calls abroad, in JPY: 0.000 this day of 5000.000, 0.000 this month of "
+        "calls abroad, in JPY: 27.000 this day of 5000.000, 27.000 this month of "
         "30000.000; 0 running",
         "  closed: country US, 3180 s left, 2 stopped: country-surge: 4 calls within "
         "30 min to US, where 0 a day are usual",

@@ -70,6 +70,7 @@ def replay_file(
     engine = Engine(settings)
     capture = open_capture(path)
     clock = _Clock()
+    now = Instant(0.0, 0.0)
     progress = _Progress(capture.size)
     broken: CaptureError | None = None
     if not jsonl:
@@ -79,8 +80,8 @@ def replay_file(
             now = clock.at(wall)
             decision = engine.inspect(packet, now)
             progress.at(capture.bytes_read)
-            _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
             if hits_only and not report.worst(decision):
+                _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
                 continue
             since = wall - (clock.start or 0.0)
             for finding in decision.findings:
@@ -115,11 +116,14 @@ def replay_file(
                     )
                 else:
                     out.write(report.malformed_row(frame, since, decision) + "\n")
+            _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
     except CaptureError as error:
         broken = error
     finally:
         progress.done()
         capture.close()
+    engine.tick(now)
+    _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
     if jsonl:
         summary = report.summary_record(engine.counters)
         _line(out, {"type": "summary", "file": str(path), **summary})

@@ -16,7 +16,7 @@ def surged() -> tuple[Any, Remembered]:
     judge = engine()
     for at, frame in [
         *call(0.0, "0105710123456"),
-        *every(MINUTE, *[US] * 5, talked=None),
+        *every(MINUTE, *[US] * 5, talked=20.0),
     ]:
         now = Instant(HOUR + at, WALL + HOUR + at)
         judge.inspect(Packet(frame, 1, len(frame)), now)
@@ -31,7 +31,7 @@ def test_what_was_spent_and_closed_outlives_the_agent() -> None:
     section.changed = False
     assert not section.changed
     spent = before.line.ledger.spent("day", now)
-    assert spent == 3 * 190_000 + 190_000 * 0
+    assert spent == 3 * 190_000 + 3 * 9_000
 
     after = engine()
     Remembered(after.line).load(record)

@@ -14,15 +14,25 @@ TABLE = f'[origin]\ntable = "{COUNTRIES}"\n'
 
 
 ORDER = [
+    "budget",
     "dial-plan-guess",
     "foreign-registration",
     "blocked-destination",
+    "country-rotation",
+    "country-surge",
+    "country-surge-watch",
     "distributed-guessing",
     "extension-enumeration",
     "host-sweep",
     "password-guessing",
+    "unusual-source",
+    "call-through",
+    "dormant-international",
     "extension-sweep",
+    "hours",
     "request-flood",
+    "sequential-destinations",
+    "short-call-burst",
     "scanner",
 ]
 """The embedded rules as they are asked."""

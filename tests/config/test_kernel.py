@@ -1,6 +1,7 @@
 """What the configuration makes of the kernel's part."""
 
 import pytest
+from builders import RULES
 from ringfence.config import assemble, fails_open, first_plan, kernel_plan, parse_config
 from ringfence.netfilter.nft import Plan, asks_home, render
 
@@ -52,9 +53,17 @@ def test_policies() -> None:
     assert fails_open(parse_config("", "test"))
 
 
+CALLS = sorted(
+    path.stem
+    for path in RULES.glob("*.toml")
+    if 'on = "call-' in path.read_text(encoding="utf-8")
+)
 NO_LEARNING = "".join(
     f'[rules.{name}]\nmode = "off"\n'
-    for name in ("password-guessing", "distributed-guessing", "extension-enumeration")
+    for name in (
+        *("password-guessing", "distributed-guessing", "extension-enumeration"),
+        *CALLS,
+    )
 )
 
 

@@ -49,6 +49,9 @@ MAX_ATTEMPTS: Final = 1_024
 REPEATED_FOR: Final = 64.0
 """Seconds for which one may be repeated: twice Timer B."""
 
+REDIALLED_FOR: Final = 1_800.0
+"""Seconds in which somebody tries again whom nobody has answered."""
+
 _ENDS: Final[dict[str, End]] = {
     "bye": "bye",
     "cancelled": "cancel",
@@ -81,6 +84,10 @@ class Line:
         self._attempts: BoundedTable[int, bool] = BoundedTable(
             MAX_ATTEMPTS, REPEATED_FOR
         )
+        self._unanswered: BoundedTable[str, bool] = BoundedTable(
+            MAX_ATTEMPTS, REDIALLED_FOR
+        )
+        """Numbers abroad that were called in vain, until they are called again."""
         self._ticked = -inf
 
     def use(self, world: World, rules: RuleSet, terms: Terms, *, monitor: bool) -> None:
@@ -238,7 +245,7 @@ class Line:
             )
             new = new or self._first(facts, now)
             if new:
-                self.closures.stops(closure, self._unit(reading))
+                self.closures.stops(closure, self._unit(reading), held=only_watches)
             if not only_watches:
                 if new:
                     self._refused(facts, reading, ruling, now)
@@ -256,7 +263,10 @@ class Line:
     ) -> Ruling | None:
         """Rule on a call that begins."""
         known = facts.side == "outside" and self._signed_in_from(facts, now.mono)
-        facts.history = self._telling(call, facts, now, known=known)
+        redials = self._unanswered.get(call.e164, now.mono) is not None
+        if redials and call.direction == "out":
+            self._unanswered.pop(call.e164)
+        facts.history = self._telling(call, facts, now, known=known, redials=redials)
         held: Ruling | None = None
         for rule in self._rules.starting:
             if rule.match(facts) is None or overridden(rule, facts):
@@ -295,6 +305,8 @@ class Line:
         cost = self.ledger.cost(call, now) if ours and call.costs else None
         self.ledger.ended(call, now)
         if ours and call.counts:
+            if call.answered is None:
+                self._unanswered.put(call.e164, True, now.mono)
             self.baseline.lasted(call.country, call.talked(now.mono))
         self.changed |= ours
         # A call that our PBX passes on is told of once: by the leg that is billed.
@@ -303,7 +315,7 @@ class Line:
         noted = call.noted
         if not isinstance(noted, CallFacts) or not (noted.judged and call.counts):
             return
-        noted.history = self._telling(call, noted, now, known=False)
+        noted.history = self._telling(call, noted, now, known=False, redials=False)
         reading = noted.reading
         if reading is None:
             return
@@ -372,10 +384,17 @@ class Line:
                 self._over(call, now)
 
     def _telling(
-        self, call: Call, facts: Facts, now: Instant, *, known: bool
+        self, call: Call, facts: Facts, now: Instant, *, known: bool, redials: bool
     ) -> Telling:
         return Telling(
-            call, facts, now, self.baseline, self.ledger, self._terms, known=known
+            call,
+            facts,
+            now,
+            self.baseline,
+            self.ledger,
+            self._terms,
+            known=known,
+            redials=redials,
         )
 
     def _only_watches(self, rule: Rule, facts: Facts) -> bool:

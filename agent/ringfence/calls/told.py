@@ -23,7 +23,10 @@ KEPT: Final = tuple(name for name, fact in VOCABULARY.items() if fact.about == "
 class Told:
     """What earlier calls tell of one; see `facts.history.History`."""
 
-    __slots__ = ("_baseline", "_call", "_facts", "_known", "_ledger", "_now", "_terms")
+    __slots__ = (
+        *("_baseline", "_call", "_facts", "_known", "_ledger", "_now", "_redials"),
+        "_terms",
+    )
 
     def __init__(
         self,
@@ -35,8 +38,10 @@ class Told:
         terms: Terms,
         *,
         known: bool,
+        redials: bool,
     ) -> None:
         """Take who knows; `known`: the account has signed in from there."""
+        self._redials = redials
         self._call, self._facts, self._now = call, facts, now
         self._baseline, self._ledger, self._terms = baseline, ledger, terms
         self._known = known
@@ -73,6 +78,10 @@ class Told:
             return False  # anybody can name an account
         seen = self._baseline.seen(facts.account, facts.source, facts.origin.country)
         return seen is not None and not all(seen)
+
+    def redials(self) -> bool:
+        """See `History`."""
+        return self._redials
 
     def follows_inbound(self) -> bool:
         """See `History`."""

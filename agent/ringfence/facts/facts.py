@@ -419,6 +419,13 @@ VOCABULARY: Final[dict[str, Fact]] = {
         "another call came in, within the last two minutes, to where this one is from",
         "call",
     ),
+    "redials": Fact(
+        bool,
+        _history(lambda history: history.redials()),
+        "the same number was called within half an hour before, and nobody answered; "
+        "each such call is the reason for one more",
+        "call",
+    ),
     "in_hours": Fact(
         bool,
         _history(lambda history: history.in_hours()),

@@ -30,6 +30,9 @@ class History(Protocol):
     def source_unusual(self) -> bool:
         """Tell whether the account has usual sources and this is none of them."""
 
+    def redials(self) -> bool:
+        """Tell whether the same number was called just before, and nobody answered."""
+
     def follows_inbound(self) -> bool:
         """Tell whether another call came in just before to where this one is from."""
 

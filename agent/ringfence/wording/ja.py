@@ -162,6 +162,16 @@ WORDS: Final[dict[str, str]] = {
 
 RULES: Final[dict[str, str]] = {
     "blocked-destination": "不正利用の多い国・番号帯への発信・転送",
+    "budget": "国際電話の予算(1日・1か月)を使い切った後の国際発信",
+    "call-through": "着信の直後に国際電話をかけ直す中継(PBXの踏み台)",
+    "country-rotation": "これまでかけたことのない国々へ次々に発信",
+    "country-surge": "普段あまりかけない国への短時間の集中発信",
+    "country-surge-watch": "注意リストの国への短時間の発信",
+    "dormant-international": "2か月以上国際電話のなかった回線からの国際発信",
+    "hours": "国際電話の時間帯([hours])の外の国際発信",
+    "sequential-destinations": "1つの番号帯の番号へ次々に発信",
+    "short-call-burst": "1分に満たない通話が続く国への発信",
+    "unusual-source": "普段と違う国・網から登録した内線による、初めての国への発信",
     "dial-plan-guess": "同じ番号を、前に付ける数字を変えながら何度も発信",
     "distributed-guessing": "多数のアドレスから1つの内線への認証失敗",
     "extension-enumeration": "1つのアドレスからの内線番号の総当たり(存在しない番号への応答から判断)",
