@@ -31,9 +31,9 @@ ORDER = [
     "extension-sweep",
     "hours",
     "request-flood",
+    "scanner",
     "sequential-destinations",
     "short-call-burst",
-    "scanner",
 ]
 """The embedded rules as they are asked."""
 

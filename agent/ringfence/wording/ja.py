@@ -168,7 +168,7 @@ RULES: Final[dict[str, str]] = {
     "country-surge": "普段あまりかけない国への短時間の集中発信",
     "country-surge-watch": "注意リストの国への短時間の発信",
     "dormant-international": "2か月以上国際電話のなかった回線からの国際発信",
-    "hours": "国際電話の時間帯([hours])の外の国際発信",
+    "hours": "設定した時間帯の外の国際発信",
     "sequential-destinations": "1つの番号帯の番号へ次々に発信",
     "short-call-burst": "1分に満たない通話が続く国への発信",
     "unusual-source": "普段と違う国・網から登録した内線による、初めての国への発信",
