@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from builders import RULES
-from ringfence.bundle import archive, signify, sodium
+from ringfence.bundle import archive, signify
 from ringfence.bundle.checker import Checker
+from ringfence.bundle.digests import sha256
 from ringfence.bundle.layout import (
     COUNTRIES,
     DESTINATIONS,
@@ -89,8 +90,7 @@ def manifest(files: Mapping[str, bytes] = FILES, **changes: object) -> Manifest:
         expires=EXPIRES,
         min_agent=AGENT,
         files={
-            name: File(len(content), sodium.sha256(content))
-            for name, content in files.items()
+            name: File(len(content), sha256(content)) for name, content in files.items()
         },
     )
     return made._replace(**changes)  # type: ignore[arg-type]

@@ -546,6 +546,7 @@ def loaded(module: str) -> set[str]:
 def test_what_the_agent_does_not_pay_for() -> None:
     heavy = {
         "dpkt",
+        "tomli",
         "pyroute2",
         "asyncio",
         "logging",

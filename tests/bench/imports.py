@@ -40,8 +40,6 @@ def measure(folder: Path) -> Part:
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names:
             top = "standard library"
-        elif top.endswith("__mypyc"):  # what tomli's compiled modules share
-            top = "tomli"
         entry = sums.setdefault(f"import: {top}", [0.0, 0.0])
         entry[0] += 1
         entry[1] += own

@@ -17,7 +17,7 @@ from bundles import (
     manifest,
     members,
 )
-from ringfence.bundle import archive, signify, sodium
+from ringfence.bundle import archive, ed25519, signify
 from ringfence.bundle.archive import write_archive
 from ringfence.bundle.checker import (
     GRACE,
@@ -28,6 +28,7 @@ from ringfence.bundle.checker import (
     contents,
     unverified,
 )
+from ringfence.bundle.digests import sha256
 from ringfence.bundle.layout import COUNTRIES, MANIFEST, SIGNATURE
 from ringfence.bundle.opening import open_bundle
 from ringfence.bundle.refused import REASONS, Refused
@@ -35,7 +36,7 @@ from ringfence.bundle.refused import REASONS, Refused
 NOW = Marks(CREATED + DAY)
 GOOD = bundle()
 TEXT = members(GOOD)[MANIFEST]
-DIGEST = sodium.sha256(TEXT)
+DIGEST = sha256(TEXT)
 
 
 def refusal(judge: Callable[[], object]) -> Refused:
@@ -122,7 +123,7 @@ def test_mix_and_match_files_of_another_bundle() -> None:
 
 def test_a_malleated_signature_is_none() -> None:
     signature = signify.sign(TEXT, KEY)
-    s = int.from_bytes(signature.signed[32:], "little") + sodium.ORDER
+    s = int.from_bytes(signature.signed[32:], "little") + ed25519.ORDER
     other = signature._replace(signed=signature.signed[:32] + s.to_bytes(32, "little"))
     assert reason(again({SIGNATURE: other.render()})) == "signature.wrong"
 

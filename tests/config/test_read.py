@@ -158,6 +158,7 @@ def test_one_error(text: str, problem: str) -> None:
         ("mode = ?", "at line 1, column 8"),
         ('mode = "enforce"\nmode = "monitor"\n', "at line 2, column 17"),
         ("[network", "at end of document"),
+        ("mode = " + "[" * 5_000, "recursion"),
     ],
 )
 def test_what_is_no_toml(text: str, where: str) -> None:

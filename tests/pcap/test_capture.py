@@ -122,20 +122,3 @@ def test_read_error_is_a_capture_error(tmp_path: Path) -> None:
     link.symlink_to("/proc/self/mem")
     with pytest.raises(CaptureError, match="cannot be read: Input/output error"):
         open_capture(link)
-
-
-def test_dpkt_is_imported_only_for_pcap() -> None:
-    """It costs 6 MB; the live agent imports this package's neighbours, not it."""
-    program = (
-        "import sys, ringfence.pcap\n"
-        "print('dpkt' in sys.modules)\n"
-        "ringfence.pcap.open_capture(sys.argv[1])\n"
-        "print('dpkt' in sys.modules)\n"
-    )
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-W", "ignore", "-c", program, "/dev/stdin"],
-        input=c.pcap_header(),
-        capture_output=True,
-        check=True,
-    )
-    assert done.stdout.split() == [b"False", b"True"]

@@ -156,6 +156,17 @@ def test_whether_the_clock_is_right() -> None:
     assert installing._synced() in (True, False)
 
 
+def test_whether_the_clock_is_right_where_nobody_can_ask(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # As with OpenWrt's python3-light: there is no ctypes.
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    monkeypatch.setattr(installing, "_CLOCK_WAS_SET", tmp_path / "dnsmasqsec")
+    assert not installing._synced()
+    (tmp_path / "dnsmasqsec").touch()
+    assert installing._synced()
+
+
 def test_what_is_installed_is_what_other_commands_ask(
     run: Run, tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,10 +3,10 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomli
 from builders import REPOSITORY, RULES
 from ringfence.cli import main
 from ringfence.config import assemble, read_config
@@ -27,7 +27,7 @@ def _in_the_cases_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def table(rule_id: str) -> Json:
-    return tomli.loads((RULES / f"{rule_id}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((RULES / f"{rule_id}.toml").read_text(encoding="utf-8"))
 
 
 def signatures(rule_id: str) -> list[Json]:

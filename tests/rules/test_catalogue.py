@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
+import tomllib
 from typing import Any
 
 import pytest
-import tomli
 from builders import REPOSITORY, RULES, rule_table
 from ringfence.decode import REASONS as DECODE_REASONS
 from ringfence.facts import VOCABULARY
@@ -37,7 +37,7 @@ def test_nothing_is_without_words() -> None:
 
 def test_every_rule_is_there_with_all_its_documentation() -> None:
     for path in RULES.glob("*.toml"):
-        table = tomli.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
         section = README.partition(f"\n## {path.stem}\n")[2].partition("\n## ")[0]
         docs = table["docs"]
         for text in (docs["what"], docs["why"], docs["false_positives"]):

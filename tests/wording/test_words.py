@@ -2,10 +2,10 @@
 
 import re
 import string
+import tomllib
 from types import ModuleType
 
 import pytest
-import tomli
 from builders import RULES
 from ringfence.bundle.notes import load_notes
 from ringfence.facts.numbers.emergency import SPECIAL_FORMS
@@ -15,7 +15,7 @@ from ringfence.wording import LANGUAGES, en, ja, language
 TABLES = {"en": en, "ja": ja}
 NOTES = load_notes(RULES, "jp")
 PLANS = [
-    tomli.loads(path.read_text(encoding="utf-8"))
+    tomllib.loads(path.read_text(encoding="utf-8"))
     for path in sorted((RULES / "dialplans").glob("*.toml"))
 ]
 

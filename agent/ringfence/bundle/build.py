@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ringfence.bundle import archive, signify, sodium
+from ringfence.bundle import archive, signify
 from ringfence.bundle.checker import Bundle, contents
+from ringfence.bundle.digests import sha256
 from ringfence.bundle.embedded import (
     dialplan_names,
     load_destinations,
@@ -67,12 +68,11 @@ def build(files: Mapping[str, bytes], head: Head) -> bytes:
     Raises `BundleError` with what an agent would have against the files.
     """
     entries = {
-        name: File(len(content), sodium.sha256(content))
-        for name, content in files.items()
+        name: File(len(content), sha256(content)) for name, content in files.items()
     }
     text = Manifest(*head, entries).render()
     manifest = parse_manifest(text)
-    check_files(Bundle(manifest, contents(files, manifest), sodium.sha256(text), ""))
+    check_files(Bundle(manifest, contents(files, manifest), sha256(text), ""))
     return archive.write_archive({**files, MANIFEST: text}, head.created)
 
 

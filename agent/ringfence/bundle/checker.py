@@ -26,8 +26,9 @@ the firmware). From that follows:
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ringfence.bundle import signify, sodium
+from ringfence.bundle import signify
 from ringfence.bundle.archive import archive_time, read_archive
+from ringfence.bundle.digests import sha256
 from ringfence.bundle.layout import MANIFEST, SIGNATURE, kind_of, lacking
 from ringfence.bundle.manifest import Manifest, agent_version, parse_manifest, stamp
 from ringfence.bundle.refused import Refused
@@ -137,7 +138,7 @@ class Checker:
                 f"{MANIFEST}: min-agent {manifest.min_agent}: "
                 f"this is agent {self._agent}; update it first",
             )
-        return Bundle(manifest, contents(files, manifest), sodium.sha256(text), number)
+        return Bundle(manifest, contents(files, manifest), sha256(text), number)
 
     def check(self, data: bytes, marks: Marks) -> Bundle:
         """Return the bundle, if it may be installed in place of what was before.
@@ -209,7 +210,7 @@ def unverified(data: bytes) -> Bundle:
     files = read_archive(data)
     text = files[MANIFEST]
     manifest = parse_manifest(text)
-    return Bundle(manifest, contents(files, manifest), sodium.sha256(text), "")
+    return Bundle(manifest, contents(files, manifest), sha256(text), "")
 
 
 def contents(files: Mapping[str, bytes], manifest: Manifest) -> dict[str, bytes]:
@@ -232,7 +233,7 @@ def contents(files: Mapping[str, bytes], manifest: Manifest) -> dict[str, bytes]
             raise Refused(
                 "file.length", f"{name}: {len(content)} bytes: expected {said.size}"
             )
-        digest = sodium.sha256(content)
+        digest = sha256(content)
         if digest != said.digest:
             raise Refused(
                 "file.digest", f"{name}: SHA-256 {digest}: expected {said.digest}"

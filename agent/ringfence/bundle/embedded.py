@@ -4,10 +4,9 @@ Knows where each kind lies and turns text into compiled pieces; all problems of 
 files come in one `BundleError`. It must not know the live agent.
 """
 
+import tomllib
 from pathlib import Path
 from typing import Final
-
-import tomli
 
 from ringfence.bundle.layout import (
     DESTINATIONS,
@@ -45,8 +44,8 @@ def read_toml(rules: Rules, name: str) -> dict[str, object]:
     source = as_source(rules)
     text = read_text(source, name)
     try:
-        table = tomli.loads(text)
-    except (tomli.TOMLDecodeError, RecursionError) as error:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BundleError(f"{source.label(name)}: not valid TOML: {error}") from error
     if _deeper(table, MOST_NESTED):
         raise BundleError(

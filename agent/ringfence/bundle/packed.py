@@ -13,6 +13,7 @@ from itertools import accumulate
 from operator import sub
 from typing import Final, NamedTuple
 
+from ringfence.bundle.digests import sha256
 from ringfence.errors import BundleError
 from ringfence.facts.columns import (
     DATE_BYTES,
@@ -55,9 +56,6 @@ def pack(columns: Columns) -> bytes:
     halves the result. The same columns give the same bytes with the same zlib.
     Raises `BundleError` when source or date are too long for the prelude.
     """
-    # Here and not above: behind it is OpenSSL, 4 MB that the agent can do without.
-    import hashlib
-
     body = b"".join(
         (
             *((name or "--").encode("ascii") for name in columns.names),
@@ -77,7 +75,7 @@ def pack(columns: Columns) -> bytes:
         )
     prelude = _PRELUDE.pack(
         _MAGIC,
-        hashlib.sha256(source + b"\0" + date + b"\0" + body).digest()[:16],
+        bytes.fromhex(sha256(source + b"\0" + date + b"\0" + body))[:16],
         len(columns.starts4),
         len(columns.starts6),
         len(columns.fine_codes),

@@ -73,7 +73,7 @@ def run(file: Path, config: Path | None, limits: Limits = LIMITS) -> None:
         text = f"more than {limits.cpu} s of processor time"
     elif done.returncode < 0:
         text = f"ended by signal {-done.returncode}"
-    if done.returncode in (2, 3):  # the site's configuration, or no PyNaCl
+    if done.returncode in (2, 3):  # the site's configuration, or the machine
         raise RingfenceError(f"self-test: {text}")
     lines = text.splitlines()[-20:] or ["failed without a word"]
     raise BundleError("\n".join(f"self-test: {line}" for line in lines))

@@ -14,7 +14,8 @@ are no identity either: programs that are less strict accept several for one tex
 import binascii
 from typing import Final, NamedTuple
 
-from ringfence.bundle import sodium
+from ringfence.bundle import ed25519, sodium
+from ringfence.bundle.digests import sha512
 from ringfence.errors import BundleError
 
 MOST_BYTES: Final = 512
@@ -59,7 +60,7 @@ class SecretKey(NamedTuple):
             f"ringfence secret key {self.number.hex()}",
             # No rounds of key derivation and no salt: there is no passphrase.
             b"%b%b%b" % (_ALGORITHM, _KDF, bytes(4 + 16))
-            + sodium.sha512(secret)[:8]
+            + sha512(secret)[:8]
             + self.number
             + secret,
         )
@@ -133,7 +134,7 @@ def parse_secret(data: bytes, where: str) -> SecretKey:
             "signify-openbsd -G -n or ringfence bundle keygen"
         )
     key = SecretKey(number, secret[:32])
-    if sodium.sha512(secret)[:8] != check or key.public.key != secret[32:]:
+    if sha512(secret)[:8] != check or key.public.key != secret[32:]:
         raise BundleError(f"{where}: damaged: its check sum or its public part differs")
     return key
 
@@ -145,6 +146,6 @@ def sign(message: bytes, key: SecretKey) -> Signature:
 
 def verify(message: bytes, signature: Signature, key: PublicKey) -> bool:
     """Tell whether the signature is that key's, by its number and by its bytes."""
-    return signature.number == key.number and sodium.verifies(
+    return signature.number == key.number and ed25519.verifies(
         message, signature.signed, key.key
     )

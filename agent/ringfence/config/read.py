@@ -5,11 +5,10 @@ suggestion. Nothing is applied in part: there is a whole `Config` or none.
 """
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
-
-import tomli
 
 from ringfence.config.schema import KEYS, RULE_MODES, Config, Limits, Unfit
 from ringfence.errors import ConfigError
@@ -51,8 +50,8 @@ def read_config(path: Path | None) -> Config:
 def parse_config(text: str, where: str) -> Config:
     """Check a whole configuration; `where` names it in messages."""
     try:
-        tree = tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError([f"{where}: not valid TOML: {error}"]) from error
     problems: list[str] = []
     rules, limits = _rules(tree.pop("rules", {}), problems)

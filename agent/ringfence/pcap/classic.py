@@ -1,4 +1,4 @@
-"""The pcap container, with dpkt's knowledge of its headers.
+"""The pcap container.
 
 Six variants share one layout: either byte order, microseconds or nanoseconds, and
 the "modified" record header with an interface number in it.
@@ -6,12 +6,43 @@ Format: draft-ietf-opsawg-pcap.
 """
 
 from struct import Struct
+from typing import Final, NamedTuple
 
 from ringfence.packet import Packet
 from ringfence.pcap.source import MAX_RECORD, Records, Source
 
-FILE_HEADER = 24
+FILE_HEADER: Final = 24
 """Bytes."""
+
+
+class _Variant(NamedTuple):
+    """How the numbers in a file are written, as its first four bytes say."""
+
+    order: str
+    """`struct`'s name for the byte order."""
+    record: str
+    """A record's header: seconds, fraction, bytes kept, bytes on the wire, …"""
+    unit: float
+    """Fractions in a second."""
+
+
+_PLAIN: Final = "IIII"
+_MODIFIED: Final = "IIIIIHBB"
+"""… interface number, protocol, packet type, padding: of a patched libpcap."""
+_VARIANTS: Final = {
+    magic.to_bytes(4, "big" if order == ">" else "little"): _Variant(
+        order, order + record, unit
+    )
+    for magic, record, unit in (
+        (0xA1B2C3D4, _PLAIN, 1e6),
+        (0xA1B23C4D, _PLAIN, 1e9),
+        (0xA1B2CD34, _MODIFIED, 1e6),
+    )
+    for order in "<>"
+}
+_HEADER: Final = "4xHH12xI"
+"""Magic, version, time zone, accuracy and longest record (all unused), link type."""
+_MAJOR: Final = 2
 
 _LOOKALIKES = (
     (b"\x28\xb5\x2f\xfd", "zstd-compressed; unpack it with `zstd -d`"),
@@ -34,27 +65,17 @@ def open_pcap(source: Source, head: bytes) -> Records:
     """
     if not head:
         raise source.fault("the file is empty; expected a pcap or pcapng file")
-    # Here and not above: it costs 6 MB that the live agent need not pay.
-    from dpkt import pcap as dpkt_pcap  # type: ignore[import-untyped]
-
-    magic = int.from_bytes(head[:4], "big")
-    layout = dpkt_pcap.MAGIC_TO_PKT_HDR.get(magic)
-    if layout is None:
+    variant = _VARIANTS.get(head[:4])
+    if variant is None:
         raise source.fault(f"not a capture but {_describe(head)}")
     if len(head) < FILE_HEADER:
         raise source.cut("its header", FILE_HEADER - len(head))
-    record = Struct(layout.__hdr_fmt__)
-    big = layout.__hdr_fmt__[0] == ">"
-    header = (dpkt_pcap.FileHdr if big else dpkt_pcap.LEFileHdr)(head)
-    if header.v_major != dpkt_pcap.PCAP_VERSION_MAJOR:
-        raise source.fault(
-            f"pcap version {header.v_major}.{header.v_minor}; expected "
-            f"{dpkt_pcap.PCAP_VERSION_MAJOR}.{dpkt_pcap.PCAP_VERSION_MINOR}"
-        )
-    nano = magic in (dpkt_pcap.TCPDUMP_MAGIC_NANO, dpkt_pcap.PMUDPCT_MAGIC_NANO)
+    major, minor, link = Struct(variant.order + _HEADER).unpack(head)
+    if major != _MAJOR:
+        raise source.fault(f"pcap version {major}.{minor}; expected {_MAJOR}.4")
     # The upper half says how long a frame check sequence is, not what the link is.
-    link = header.linktype & 0xFFFF
-    return _records(source, record, 1e9 if nano else 1e6, link)
+    link &= 0xFFFF
+    return _records(source, Struct(variant.record), variant.unit, link)
 
 
 def _records(source: Source, layout: Struct, unit: float, link: int) -> Records:

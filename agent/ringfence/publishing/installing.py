@@ -6,7 +6,6 @@ store writes it.
 """
 
 import argparse
-import ctypes
 import os
 import sys
 import syslog
@@ -35,6 +34,9 @@ _TIME_ERROR: Final = 5
 """What adjtimex(2) returns while the clock is not synchronised."""
 _TIMEX_BYTES: Final = 512
 """More than `struct timex` has, on any machine."""
+_CLOCK_WAS_SET: Final = Path("/var/state/dnsmasqsec")
+"""What OpenWrt's dnsmasq writes when ntpd has set the clock for the first time since the
+start; in a folder that is empty after each start."""
 
 
 def _config_option(parser: Parser) -> None:
@@ -230,7 +232,14 @@ def _note(text: str) -> None:
 
 
 def _synced() -> bool:
-    """Tell whether NTP has set the clock, by adjtimex(2); False where nobody knows."""
+    """Tell whether NTP has set the clock; False where nobody knows.
+
+    By adjtimex(2), or by the file that OpenWrt has: its Python may lack ctypes.
+    """
+    try:
+        import ctypes
+    except ImportError:
+        return _CLOCK_WAS_SET.exists()
     try:
         adjtimex = ctypes.CDLL(None).adjtimex
     except (OSError, AttributeError):

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import runpy
+import tomllib
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 import phonenumbers
 import pytest
-import tomli
 from numbercases import Case, cases, read
 from phonenumbers import PhoneMetadata, PhoneNumberType
 from ringfence.bundle.embedded import dialplan_names, load_dialplan
@@ -176,13 +176,13 @@ numbers = [{ detail = "domestic", forms = ["0[2-9]XXXXXXX"], more = 2 }]
 def test_a_plan_for_a_ninth_country_is_right_from_the_start(
     dests: Destinations,
 ) -> None:
-    plan = Dialplan.from_table(tomli.loads(NINTH), "nz.toml")
+    plan = Dialplan.from_table(tomllib.loads(NINTH), "nz.toml")
     reader = NumberReader(plan, dests, outside_line=plan.outside_line)
     assert reader.read_dialled("1-111").kind != "emergency"
     assert reader.read_dialled("111").kind == "emergency"
     assert reader.read_dialled("+64111").kind == "emergency"
     with pytest.raises(BundleError, match="emergency number 111"):
-        Dialplan.from_table({**tomli.loads(NINTH), "idd": ["11"]}, "nz.toml")
+        Dialplan.from_table({**tomllib.loads(NINTH), "idd": ["11"]}, "nz.toml")
 
 
 def test_a_country_that_no_table_has() -> None:
@@ -211,7 +211,9 @@ def taken(number: str) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_plan_may_take_an_emergency_number(name: str) -> None:
-    table = tomli.loads((RULES / f"dialplans/{name}.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads(
+        (RULES / f"dialplans/{name}.toml").read_text(encoding="utf-8")
+    )
     for number in EMERGENCY[PLANS[name].country]:
         for change in taken(number):
             with pytest.raises(BundleError, match="always passes"):
