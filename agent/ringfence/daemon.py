@@ -15,8 +15,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
 
-import netfilterqueue
-
 from ringfence import report
 from ringfence.config import (
     Config,
@@ -33,7 +31,7 @@ from ringfence.facts.network import parse_address
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.queue import Queue, losses
+from ringfence.netfilter.queue import Queue, QueuedPacket, losses
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant
 from ringfence.stock import Notice, Stock
@@ -146,6 +144,7 @@ class Daemon:
             config.kernel_queue_length,
             self._packet,
             fail_open=fails_open(config),
+            binding=config.kernel_binding,
         )
         self._find_wan()
         plan = self._plan()
@@ -227,7 +226,7 @@ class Daemon:
                     if counting is not None:
                         poll.register(counting, select.POLLIN)
 
-    def _packet(self, packet: netfilterqueue.Packet) -> None:
+    def _packet(self, packet: QueuedPacket) -> None:
         self._verdicts.give(packet, _now())
 
     def _plan(self) -> Plan:
@@ -274,6 +273,8 @@ class Daemon:
             config = read_config(self._config_path)
             if config.kernel_queue != self._config.kernel_queue:
                 raise KernelError("kernel.queue can only be changed by a restart")
+            if config.kernel_binding != self._config.kernel_binding:
+                raise KernelError("kernel.binding can only be changed by a restart")
             settings = self._stock.load(config)
         except RingfenceError as error:
             self._reload_failed(error)
@@ -345,6 +346,7 @@ class Daemon:
             **fields,
             mode=self._config.mode,
             queue=self._config.kernel_queue,
+            binding=self._queue.binding,
             statement=self._control.statement,
             wan=self._wan,
             home=sorted(settings.world.home),
@@ -404,6 +406,7 @@ class Daemon:
                 "pid": os.getpid(),
                 "uptime_s": round(time.monotonic() - self._began),
                 "statement": self._control.statement,
+                "binding": self._queue.binding,
                 "wan": self._wan,
                 "no_listener_policy": self._config.policy_no_listener.word,
                 "queue_full_policy": self._config.policy_queue_full.word,

@@ -6,8 +6,6 @@ All judgement is the engine's; the clock is the daemon's.
 
 from pathlib import Path
 
-import netfilterqueue
-
 from ringfence import report
 from ringfence.decision import Decision, Verdict, Whom
 from ringfence.engine import Engine
@@ -17,6 +15,7 @@ from ringfence.netfilter import bans
 from ringfence.netfilter.answering import Answering
 from ringfence.netfilter.marks import BANS, VERDICTS
 from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.queue import QueuedPacket
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet, Segment
 from ringfence.refusals import ABSORBED, next_back, reachable, to_answer
@@ -84,7 +83,7 @@ class Verdicts:
         if self.answering is not None:
             self.answering.close()
 
-    def give(self, packet: netfilterqueue.Packet, now: Instant) -> None:
+    def give(self, packet: QueuedPacket, now: Instant) -> None:
         """Judge one packet and give it its one verdict."""
         bits = self._verdict_bits[self.engine.settings.policy.internal_error]
         try:

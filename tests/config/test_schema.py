@@ -100,6 +100,7 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
         (0x1E0, 0x1E0),
         (0xF0000000, 0xF0000000),
     ],
+    "kernel.binding": [(name, name) for name in ("auto", "netfilterqueue", "python")],
 }
 
 UNFIT: dict[str, list[tuple[Any, str]]] = {
@@ -230,6 +231,10 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         (-15, MARK),
         (True, MARK),
         ("0x0f000000", MARK),
+    ],
+    "kernel.binding": [
+        ("c", 'one of "auto", "netfilterqueue", "python"'),
+        (None, 'one of "auto", "netfilterqueue", "python"'),
     ],
 }
 

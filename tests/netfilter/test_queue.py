@@ -1,21 +1,17 @@
 """The queue: messages byte by byte, then real packets through a real queue."""
 
-import errno
+import os
 import select
+import socket
 import struct
+import sys
 from collections.abc import Iterator
 
-import netfilterqueue
 import pytest
 from lab.namespaces import Namespace
 from ringfence.errors import KernelError
-from ringfence.netfilter.queue import (
-    BATCH,
-    Queue,
-    config_message,
-    losses,
-    owner_of,
-)
+from ringfence.netfilter.netlinkqueue import BATCH, config_message
+from ringfence.netfilter.queue import Queue, QueuedPacket, losses, owner_of
 
 NUMBER = 4711
 LARGEST = 65_531 - 28
@@ -52,15 +48,16 @@ def test_a_queue_that_nobody_has() -> None:
 class Taken:
     """A queue on loopback whose packets are kept in a list, each accepted."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, binding: str) -> None:
+        self.binding = binding
         match = ("-A", "INPUT", "-p", "udp", "--dport", "5060")
         namespace.run("iptables", *match, "-j", "NFQUEUE", "--queue-num", str(NUMBER))
         self.payloads: list[bytes] = []
-        self.queue = Queue(NUMBER, 1024, self.packet)
+        self.queue = Queue(NUMBER, 1024, self.packet, binding=binding)
         self.receiver = namespace.udp("127.0.0.1", 5060)
         self.sender = namespace.udp("127.0.0.1")
 
-    def packet(self, packet: netfilterqueue.Packet) -> None:
+    def packet(self, packet: QueuedPacket) -> None:
         self.payloads.append(packet.get_payload())
         packet.accept()
 
@@ -86,12 +83,23 @@ class Taken:
 
     def bind_again(self, length: int, *, fail_open: bool) -> None:
         self.queue.close()
-        self.queue = Queue(NUMBER, length, self.packet, fail_open=fail_open)
+        self.queue = Queue(
+            NUMBER, length, self.packet, fail_open=fail_open, binding=self.binding
+        )
+
+
+@pytest.fixture(params=["netfilterqueue", "python"])
+def binding(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if name == "netfilterqueue":
+        pytest.importorskip(name)
+    return name
 
 
 @pytest.fixture
-def taken(entered: Namespace) -> Iterator[Taken]:
-    made = Taken(entered)
+def taken(entered: Namespace, binding: str) -> Iterator[Taken]:
+    made = Taken(entered, binding)
+    assert made.queue.binding == binding
     yield made
     made.close()
 
@@ -133,8 +141,7 @@ def test_reading_an_empty_queue_returns_at_once(taken: Taken) -> None:
 
 @pytest.mark.netns
 def test_a_full_queue_lets_packets_pass(taken: Taken) -> None:
-    taken.queue.close()
-    taken.queue = Queue(NUMBER, 16, taken.packet)  # as the agent binds it
+    taken.bind_again(16, fail_open=True)
     for number in range(100):
         taken.send(b"%d" % number)
     passed = len(taken.received())
@@ -177,29 +184,176 @@ def test_a_queue_holds_as_many_packets_as_it_is_long(taken: Taken) -> None:
 def test_a_queue_already_taken(taken: Taken) -> None:
     owner = owner_of(NUMBER)
     with pytest.raises(KernelError) as refused:
-        Queue(NUMBER, 16, taken.packet)
+        Queue(NUMBER, 16, taken.packet, binding=taken.binding)
     assert str(refused.value) == (
         f"queue {NUMBER} cannot be bound: another program (netlink port {owner}) has "
         "it; set kernel.queue to a free number"
     )
     assert refused.value.exit_code == 3
+    taken.queue.close()
+    assert owner_of(NUMBER) is None
     taken.bind_again(16, fail_open=True)
-    assert owner_of(NUMBER) not in (None, owner), "closing had given it back"
+    assert owner_of(NUMBER) is not None
 
 
 @pytest.mark.netns
-def test_what_the_kernel_lost_on_the_way_is_counted(
-    taken: Taken, monkeypatch: pytest.MonkeyPatch
+def test_a_queue_that_may_not_be_had(entered: Namespace, binding: str) -> None:
+    """Another network namespace's queues are for those who administer it."""
+    code = (
+        "import sys; from ringfence.errors import KernelError; "
+        "from ringfence.netfilter.queue import Queue\n"
+        f"try: Queue({NUMBER}, 16, print, binding={binding!r})\n"
+        "except KernelError as error: print(error)"
+    )
+    bounded = ("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
+    said = entered.run(*bounded, sys.executable, "-c", code)
+    assert said.startswith(f"queue {NUMBER} cannot be bound: ")
+    assert said.endswith(
+        "; the agent needs CAP_NET_ADMIN and the kernel nfnetlink_queue\n"
+    )
+    assert owner_of(NUMBER) is None
+
+
+@pytest.mark.netns
+def test_what_the_kernel_lost_on_the_way_is_counted(taken: Taken) -> None:
+    taken.bind_again(1024, fail_open=False)
+    with socket.socket(fileno=os.dup(taken.queue.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    for _ in range(100):
+        taken.send(b"x" * 1400)
+    waiting, full, unsent = losses(NUMBER).values()
+    assert unsent > 0
+    assert waiting + full + unsent == 100
+    taken.queue.read()
+    assert taken.queue.overruns > 0
+    assert len(taken.payloads) == waiting
+    assert losses(NUMBER)["waiting"] == 0
+
+
+@pytest.mark.netns
+def test_a_mark_is_read_and_set(entered: Namespace, taken: Taken) -> None:
+    """The bits that others set come along, and both are there behind the queue."""
+    entered.run(
+        *("nft", "-f", "-"),
+        stdin="""table inet t {
+            counter both {}
+            chain before { type filter hook output priority 0; meta mark set 0x11; }
+            chain behind {
+                type filter hook input priority 200
+                meta mark 0x0f000011 counter name both
+            }
+        }""",
+    )
+    seen: list[tuple[int, int, int]] = []
+
+    def marking(packet: QueuedPacket) -> None:
+        before = packet.get_mark()
+        packet.set_mark(before | 0x0F000000)
+        seen.append((before, packet.get_mark(), packet.indev))
+        packet.accept()
+        with pytest.raises(RuntimeError):
+            packet.accept()
+
+    taken.queue.close()
+    taken.queue = Queue(NUMBER, 16, marking, binding=taken.binding)
+    for _ in range(3):
+        taken.send(b"x")
+    taken.queue.read()
+    assert seen == [(0x11, 0x0F000011, socket.if_nametoindex("lo"))] * 3
+    assert taken.received() == [b"x"] * 3
+    assert "packets 3 " in entered.run("nft", "list", "counters")
+
+
+@pytest.mark.netns
+def test_verdicts_for_packets_that_are_gone_do_no_harm(
+    entered: Namespace, taken: Taken
 ) -> None:
+    """Somebody deletes a table with a hook: the kernel forgets all that waits."""
+    entered.run(
+        "nft", "table inet x { chain c { type filter hook input priority 0; }; }"
+    )
+    late: list[QueuedPacket] = []
+    taken.queue.close()
+    taken.queue = Queue(
+        NUMBER, 16, lambda packet: late.append(packet), binding=taken.binding
+    )
+    taken.send(b"lost")
+    taken.queue.read()
+    entered.run("nft", "delete table inet x")
+    assert losses(NUMBER)["waiting"] == 0
+    late.pop().accept()
+    taken.send(b"next")
+    taken.queue.read()
+    late.pop().accept()
+    assert taken.received() == [b"next"]
 
-    class Overrun:
-        """A socket that says ENOBUFS once: a real one does when it likes."""
 
-        def recv_into(self, *_: object) -> int:
-            raise OSError(errno.ENOBUFS, "no buffer space available")
+@pytest.mark.netns
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_segmentation_and_checksums_are_done_before(
+    taken: Taken, entered: Namespace, family: socket.AddressFamily
+) -> None:
+    """Loopback leaves both to the device; what is judged is as on the wire."""
+    entered.ip("link set lo mtu 1500")
+    host, table = (
+        ("127.0.0.1", "iptables") if family == socket.AF_INET else ("::1", "ip6tables")
+    )
+    match = ("-A", "INPUT", "-p", "tcp", "--dport", "5061")
+    entered.run(table, *match, "-j", "NFQUEUE", "--queue-num", str(NUMBER))
+    listener = entered.bound(family, socket.SOCK_STREAM, host, 5061)
+    listener.listen()
+    caller = socket.socket(family, socket.SOCK_STREAM)
+    caller.setblocking(False)
+    caller.connect_ex((host, 5061))
+    assert taken.wait()
+    taken.queue.read()  # the SYN, and the ACK that it leads to
+    callee, _ = listener.accept()
+    mss = caller.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+    taken.payloads.clear()
+    assert caller.send(b"x" * (4 * mss)) > mss
+    got = 0
+    callee.settimeout(5)
+    while got < 4 * mss and taken.wait():
+        taken.queue.read()
+        got += len(callee.recv(1 << 20))
+    assert got == 4 * mss
+    for packet in taken.payloads:
+        assert len(packet) <= 1500
+        assert checksum_holds(packet)
+    for made in (listener, caller, callee):
+        made.close()
 
-    monkeypatch.setattr(taken.queue, "_socket", Overrun())
-    with pytest.raises(OSError, match="no buffer space"):
-        taken.queue.recv(4096)
-    assert taken.queue.overruns == 1
-    monkeypatch.undo()
+
+def checksum_holds(packet: bytes) -> bool:
+    """Whether the TCP checksum is right (RFC 9293 section 3.1, RFC 8200 section 8.1)."""
+    if packet[0] >> 4 == 4:
+        start, addresses = (packet[0] & 15) * 4, packet[12:20]
+    else:
+        start, addresses = 40, packet[8:40]
+    segment = packet[start:]
+    summed = addresses + struct.pack("!II", len(segment), 6) + segment
+    summed += bytes(len(summed) % 2)
+    total = sum(struct.unpack(f"!{len(summed) // 2}H", summed))
+    return total % 0xFFFF == 0
+
+
+def test_a_binding_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "netfilterqueue", None)
+    with pytest.raises(KernelError, match=r'kernel.binding = "netfilterqueue" cannot'):
+        Queue(NUMBER, 16, lambda packet: None, binding="netfilterqueue")
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("installed", [True, False])
+def test_auto_takes_what_there_is(
+    entered: Namespace, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    if installed:
+        pytest.importorskip("netfilterqueue")
+    else:
+        monkeypatch.setitem(sys.modules, "netfilterqueue", None)
+    queue = Queue(NUMBER, 16, lambda packet: None)
+    assert queue.binding == ("netfilterqueue" if installed else "python")
+    assert owner_of(NUMBER) is not None
+    queue.close()
+    assert owner_of(NUMBER) is None

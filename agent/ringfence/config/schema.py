@@ -86,6 +86,9 @@ class Config(NamedTuple):
     kernel_queue: int
     kernel_queue_length: int
     kernel_mark: int
+    kernel_binding: str
+    """What the queue is read by: "auto", or a name of `netfilter.queue.BindingName`; a
+    change takes a restart."""
     bundle_keys: str
     """Folder of the public keys that bundles must be signed with, by epoch."""
     bundle_store: str
@@ -370,6 +373,7 @@ KEYS: Final[dict[str, Key]] = {
     "kernel.queue": Key(5060, _number(0, 65535)),
     "kernel.queue_length": Key(4096, _number(16, 65535)),
     "kernel.mark": Key(0x0F000000, _mark),
+    "kernel.binding": Key("auto", _choice("auto", "netfilterqueue", "python")),
     "bundle.keys": Key("/usr/share/ringfence/keys", _folder),
     "bundle.store": Key("/etc/ringfence/rules", _folder),
     "bundle.factory": Key("/usr/share/ringfence/base.tar", _file),

@@ -2,22 +2,23 @@
 
 Knows which interfaces face strangers (those with a default route) and that some
 programs delete every nft table, ours too. Reading /proc costs a millisecond and no
-memory; a netlink library would cost 24 MB.
+memory.
 """
 
 import contextlib
 import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ringfence.netfilter import netlink
 from ringfence.netfilter.nft import TABLE
 
 _RTMGRP: Final = 0x1 | 0x40 | 0x400  # LINK, IPV4_ROUTE, IPV6_ROUTE
 _NFNLGRP_NFTABLES: Final = 7
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _DELTABLE: Final = (10 << 8) | 2  # NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE
+_TABLE_NAME: Final = 1  # NFTA_TABLE_NAME
 _RTF_UP, _RTF_REJECT = 0x1, 0x200
 
 
@@ -70,7 +71,7 @@ class LinkNotices:
 
     def drain(self) -> None:
         """Throw the notices away: what changed is read from /proc."""
-        for _ in _messages(self._socket):
+        for _ in _notices(self._socket):
             pass
 
     def close(self) -> None:
@@ -83,10 +84,8 @@ class TableNotices:
 
     def __init__(self) -> None:
         """Subscribe to nf_tables."""
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 12
-        )
-        self._socket.bind((0, 0))
+        self._socket = netlink.open_netfilter()
+        self._socket.setblocking(False)
         self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _NFNLGRP_NFTABLES)
 
     def fileno(self) -> int:
@@ -97,7 +96,10 @@ class TableNotices:
         """Read all notices; True when our table was deleted by somebody."""
         name = TABLE.encode() + b"\0"
         ours = [
-            kind == _DELTABLE and name in body for kind, body in _messages(self._socket)
+            notice.kind == _DELTABLE
+            and netlink.attributes(notice.body, netlink.FAMILY_HEADER).get(_TABLE_NAME)
+            == name
+            for notice in _notices(self._socket)
         ]
         return any(ours)
 
@@ -106,23 +108,16 @@ class TableNotices:
         self._socket.close()
 
 
-def _messages(source: socket.socket) -> Iterator[tuple[int, bytes]]:
-    """Read what is there; (type, body) of each netlink message, bounded a call.
+def _notices(source: socket.socket) -> Iterator[netlink.Message]:
+    """Read what is there, bounded a call.
 
     One by one: the sets of home networks alone are 2 MB of them.
     """
     for _ in range(256):
         try:
-            data = source.recv(65536)
+            data = source.recv(netlink.LARGEST)
         except BlockingIOError:
             return
         except OSError:  # ENOBUFS: some were lost, the rest can be read
             continue
-        at = 0
-        while at + 16 <= len(data):
-            size = int.from_bytes(data[at : at + 4], sys.byteorder)
-            if size < 16:
-                break
-            kind = int.from_bytes(data[at + 4 : at + 6], sys.byteorder)
-            yield kind, data[at + 16 : at + size]
-            at += (size + 3) & ~3
+        yield from netlink.messages(data)

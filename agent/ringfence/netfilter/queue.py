@@ -1,124 +1,101 @@
-"""The NFQUEUE binding, around the netfilterqueue library.
+"""The queue that packets wait in for their verdict, by one of two bindings.
 
-Knows netlink messages of the queue's configuration (linux/netfilter/
-nfnetlink_queue.h) and nothing of SIP. It gives no verdict: the callback does.
-
-The library caps what it copies at about 4 KiB and reads into a buffer of that size,
-so a large reassembled INVITE would arrive cut. Its `run_socket` takes any object
-with `recv`, and its descriptor takes configuration messages: with the two, whole
-datagrams come through.
+Knows who has a queue and what the kernel counts of it, and nothing of SIP. It gives
+no verdict: the callback does. `netlinkqueue` needs nothing but Python; where the
+netfilterqueue library is installed that one serves, which is faster.
 """
 
-import contextlib
 import errno
+import importlib
 import socket
-import struct
 from collections.abc import Callable
-from typing import Final
-
-import netfilterqueue
+from typing import Final, Literal, Protocol
 
 from ringfence.errors import KernelError
+from ringfence.netfilter.netlink import NETLINK_NETFILTER
+from ringfence.netfilter.netlinkqueue import (
+    BATCH,
+    BUFFER,
+    NetlinkQueue,
+    config_message,
+    make_room,
+)
 
-COPY_RANGE: Final = 0xFFFF
-"""Bytes of each packet to copy; the kernel makes it 65,531, room for its attribute."""
+BindingName = Literal["netfilterqueue", "python"]
 
-BATCH: Final = 64
-"""Packets read before the caller gets a turn for its other descriptors."""
-
-_BUFFER: Final = COPY_RANGE + 4096
-_ROOM: Final = 2_304
-"""Bytes that the kernel reckons for a packet of Ethernet's size in a socket."""
-_SO_RCVBUFFORCE: Final = 33  # past net.core.rmem_max; the socket module lacks it
-_NETLINK_NETFILTER: Final = 12
-_CONFIG: Final = (3 << 8) | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
-_NLM_F_REQUEST: Final = 1
-_CFG_PARAMS, _CFG_MAXLEN, _CFG_MASK, _CFG_FLAGS = 2, 3, 4, 5
-_COPY_PACKET: Final = 2
-_FAIL_OPEN: Final = 1
 _STATE: Final = "/proc/net/netfilter/nfnetlink_queue"
 
 
-def _attribute(kind: int, payload: bytes) -> bytes:
-    size = 4 + len(payload)
-    return struct.pack("=HH", size, kind) + payload + b"\0" * (-size % 4)
+class QueuedPacket(Protocol):
+    """What a packet from the queue can be asked and told, whatever the binding.
 
-
-def config_message(queue: int, length: int, *, fail_open: bool) -> bytes:
-    """Build the message that sets copy range, length and fail-open of a queue.
-
-    Fail-open is for a full queue (NFQA_CFG_F_FAIL_OPEN): the kernel then accepts
-    what it cannot queue. `bypass` in the ruleset is for no listener at all.
+    The payload is to be had until the callback returns.
     """
-    body = struct.pack("!BBH", socket.AF_UNSPEC, 0, queue)
-    body += _attribute(_CFG_PARAMS, struct.pack("!IB", COPY_RANGE, _COPY_PACKET))
-    body += _attribute(_CFG_MAXLEN, struct.pack("!I", length))
-    body += _attribute(_CFG_MASK, struct.pack("!I", _FAIL_OPEN))
-    body += _attribute(_CFG_FLAGS, struct.pack("!I", _FAIL_OPEN if fail_open else 0))
-    header = struct.pack("=IHHII", 16 + len(body), _CONFIG, _NLM_F_REQUEST, 0, 0)
-    return header + body
+
+    @property
+    def indev(self) -> int:
+        """Index of the interface that it came in by; 0 for none."""
+
+    def get_payload(self) -> bytes:
+        """Return it from its IP header on."""
+
+    def get_mark(self) -> int:
+        """Return its mark, the new one once that is set."""
+
+    def set_mark(self, mark: int, /) -> None:
+        """Have it go on with this mark."""
+
+    def accept(self) -> None:
+        """Let it go on behind the queue: the one verdict that the agent gives."""
 
 
-class Queue:
-    """One bound queue."""
+Callback = Callable[[QueuedPacket], None]
+
+
+class _Binding(Protocol):
+    """A bound queue; its constructor raises OSError when that is refused."""
+
+    @property
+    def socket(self) -> socket.socket: ...
+
+    @property
+    def overruns(self) -> int: ...
+
+    def read(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _LibraryQueue:
+    """A queue by way of netfilterqueue; ImportError where that is not installed.
+
+    The library caps what it copies at about 4 KiB and reads into a buffer of that
+    size, so a large reassembled INVITE would arrive cut. Its `run_socket` takes any
+    object with `recv`, and its descriptor takes configuration messages: with the two,
+    whole datagrams come through.
+    """
 
     def __init__(
-        self,
-        number: int,
-        length: int,
-        callback: Callable[[netfilterqueue.Packet], None],
-        *,
-        fail_open: bool = True,
+        self, number: int, length: int, callback: Callback, *, fail_open: bool
     ) -> None:
-        """Bind, or raise `KernelError` when the queue is taken or not to be had.
+        from netfilterqueue import NetfilterQueue
 
-        `length` is the number of packets that may wait. `callback` gets each packet
-        and must give it its verdict.
-        """
-        self.number = number
         self.overruns = 0
-        """Times the kernel said that it could not hand packets over (ENOBUFS)."""
         self._left = BATCH
-        self._buffer = bytearray(_BUFFER)
+        self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
-        try:
-            self._queue = netfilterqueue.NetfilterQueue()
-            self._queue.bind(number, callback, max_len=length)
-        except OSError as error:
-            taken = owner_of(number)
-            reason = (
-                f"another program (netlink port {taken}) has it; set kernel.queue to "
-                "a free number"
-                if taken is not None
-                else f"{error}; the agent needs CAP_NET_ADMIN and the kernel "
-                "nfnetlink_queue"
-            )
-            raise KernelError(f"queue {number} cannot be bound: {reason}") from error
-        self._socket = socket.socket(
+        self._queue = NetfilterQueue()
+        self._queue.bind(number, callback, max_len=length)
+        self.socket = socket.socket(
             socket.AF_NETLINK,
             socket.SOCK_RAW,
-            _NETLINK_NETFILTER,
+            NETLINK_NETFILTER,
             fileno=socket.dup(self._queue.get_fd()),
         )
-        self.configure(length, fail_open=fail_open)
-
-    def configure(self, length: int, *, fail_open: bool) -> None:
-        """Set how many packets may wait, and whether more are accepted unseen.
-
-        They wait in the socket too: what finds no room there is handled like what
-        finds a full queue. Memory is taken only for what waits.
-        """
-        room = length * _ROOM // 2  # the kernel doubles it
-        with contextlib.suppress(PermissionError):  # in a container: as much as it is
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, room)
-        self._socket.send(config_message(self.number, length, fail_open=fail_open))
-
-    def fileno(self) -> int:
-        """Return the descriptor to poll."""
-        return self._socket.fileno()
+        make_room(self.socket, length)
+        self.socket.send(config_message(number, length, fail_open=fail_open))
 
     def read(self) -> None:
-        """Hand waiting packets to the callback, at most `BATCH` of them."""
         self._left = BATCH
         self._queue.run_socket(self)  # type: ignore[arg-type] # only recv is used
 
@@ -128,16 +105,94 @@ class Queue:
             raise BlockingIOError(errno.EAGAIN, "batch is full")
         self._left -= 1
         try:
-            got = self._socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
+            got = self.socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
         except OSError as error:
             self.overruns += error.errno == errno.ENOBUFS
             raise
         return bytes(self._view[:got])
 
     def close(self) -> None:
-        """Unbind; packets that still wait are lost, so empty the queue first."""
-        self._socket.close()
+        self.socket.close()
         self._queue.unbind()
+
+
+def _choose(wanted: str) -> type[_LibraryQueue] | type[NetlinkQueue]:
+    if wanted == "python":
+        return NetlinkQueue
+    try:
+        importlib.import_module("netfilterqueue")
+    except ImportError as error:
+        if wanted == "auto":
+            return NetlinkQueue
+        raise KernelError(
+            f'kernel.binding = "{wanted}" cannot be had: {error}; expected "auto", '
+            '"python", or the library installed'
+        ) from error
+    return _LibraryQueue
+
+
+class Queue:
+    """One bound queue."""
+
+    def __init__(
+        self,
+        number: int,
+        length: int,
+        callback: Callback,
+        *,
+        fail_open: bool = True,
+        binding: str = "auto",
+    ) -> None:
+        """Bind, or raise `KernelError` when the queue is taken or not to be had.
+
+        `length` is the number of packets that may wait. `callback` gets each packet
+        and must give it its verdict. `binding` is a `BindingName`, or "auto" for the
+        fastest that is installed.
+        """
+        self.number = number
+        chosen = _choose(binding)
+        self.binding: BindingName = (
+            "python" if chosen is NetlinkQueue else "netfilterqueue"
+        )
+        """The binding in use."""
+        try:
+            self._binding: _Binding = chosen(
+                number, length, callback, fail_open=fail_open
+            )
+        except OSError as error:
+            taken = owner_of(number)
+            reason = (
+                f"another program (netlink port {taken}) has it; set kernel.queue to "
+                "a free number"
+                if taken is not None
+                else f"{error.strerror or error}; the agent needs CAP_NET_ADMIN and "
+                "the kernel nfnetlink_queue"
+            )
+            raise KernelError(f"queue {number} cannot be bound: {reason}") from error
+
+    @property
+    def overruns(self) -> int:
+        """Times the kernel said that it could not hand packets over (ENOBUFS)."""
+        return self._binding.overruns
+
+    def configure(self, length: int, *, fail_open: bool) -> None:
+        """Set how many packets may wait, and whether more are accepted unseen."""
+        make_room(self._binding.socket, length)
+        self._binding.socket.send(
+            config_message(self.number, length, fail_open=fail_open)
+        )
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll."""
+        return self._binding.socket.fileno()
+
+    def read(self) -> None:
+        """Hand waiting packets to the callback, at most `BATCH` of them."""
+        self._binding.read()
+
+    def close(self) -> None:
+        """Unbind; packets that still wait are lost, so empty the queue first."""
+        self._binding.close()
 
 
 def _state(number: int) -> list[int] | None:
