@@ -279,6 +279,17 @@ def _unban(args: argparse.Namespace) -> int:
     return 0
 
 
+def _no_options(_: Parser) -> None:
+    """Add none."""
+
+
+def _cleanup(_: argparse.Namespace) -> int:
+    from ringfence.netfilter.control import Control
+
+    Control().clear()
+    return 0
+
+
 def _report_options(parser: Parser) -> None:
     _offline(parser)
     parser.add_argument(
@@ -362,6 +373,9 @@ COMMANDS = {
     ),
     "ban": Command("ban an address, its /64 for IPv6", _ban_options, _ban),
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),
+    "cleanup": Command(
+        "take out of the kernel what a killed agent has left", _no_options, _cleanup
+    ),
     "report": Command(
         "count what was stopped, for others to learn from", _report_options, _report
     ),

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
 
-from ringfence import report
+from ringfence import report, supervision
 from ringfence.config import (
     Config,
     fails_open,
@@ -126,14 +126,18 @@ class Daemon:
         self._queue: Queue
 
     def run(self) -> None:
-        """Protect until SIGTERM or SIGINT; raises `KernelError` if it cannot begin."""
+        """Protect until a signal ends it; raises `KernelError` if it cannot begin.
+
+        SIGTERM and SIGINT end it for good, SIGUSR1 for a successor: bans stay.
+        """
         config = self._config
         self._verdicts.full_numbers = config.log_full_numbers
         wake, waker = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        ends = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+        for number in (*ends, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
 
         links = notices.LinkNotices()
@@ -163,6 +167,7 @@ class Daemon:
         self._ready("ready")
         self._listen()
         self._begin_offload()
+        supervision.tell(supervision.READY)
         try:
             self._loop(wake, links, tables)
         finally:
@@ -453,4 +458,5 @@ class Daemon:
         if number == signal.SIGHUP:
             self._reload = True
         elif number != signal.SIGCHLD:  # that one only has to wake the loop
+            self._keep_bans |= number == signal.SIGUSR1  # a successor is to come
             self._stop = True

@@ -108,6 +108,21 @@ class Control:
             return
         self._try(nft.render_removal(), check=False)
 
+    def clear(self) -> None:
+        """Take away what an agent has left that was killed.
+
+        Raises `KernelError` when the kernel does not let us. An agent that still runs
+        puts everything back.
+        """
+        self._found = {
+            family: xtables.chains_of_others(self._listing(family))
+            for family in _FAMILIES
+        }
+        self._remove_xtables()
+        refusal = self._try(nft.render_removal(), check=False)
+        if refusal is not None:
+            raise KernelError(f"nft did not remove our table: {refusal}")
+
     def _try(self, text: str, *, check: bool) -> str | None:
         """Give text to nft; return its complaint, None when there is none."""
         arguments = [self._nft, *(["-c"] if check else []), "-f", "-"]
