@@ -23,7 +23,7 @@ _MOST_KEPT: Final = 400
 """Lines of the console that are shown when something went wrong."""
 
 
-class Silence(Exception):
+class SilenceError(Exception):
     """The machine did not say in time what was expected; holds its last words."""
 
 
@@ -81,13 +81,13 @@ class Power:
     def messages(self, patience: float) -> Iterator[bytes]:
         """Yield what the guest's test says; ends when the machine is off.
 
-        Raises `Silence` when nothing comes for that many seconds.
+        Raises `SilenceError` when nothing comes for that many seconds.
         """
         while True:
             try:
                 line = self._lines.get(timeout=patience)
             except queue.Empty:
-                raise Silence(
+                raise SilenceError(
                     f"nothing for {patience:.0f} s; last words:\n{self.last_words()}"
                 ) from None
             if line is None:

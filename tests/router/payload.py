@@ -69,7 +69,7 @@ class Bundles:
         key = folder / "key"
         ringfence("bundle", "keygen", key)
         self.key = key.with_suffix(".pub")
-        self.number = self.key.read_text().split()[6]
+        self.number = self.key.read_text().split()[5]
         self.files = []
         for version in versions:
             made = folder / f"{version}.tar"
@@ -82,15 +82,14 @@ def build_package(folder: Path) -> Path:
     """Build the Debian package as `make packages` does; returns its path."""
     done = subprocess.run(  # noqa: S603 - our own program
         [
-            *(sys.executable, PROJECT / "firmware_pkg/build/make.py", "deb"),
-            *("--out", folder),
+            *(sys.executable, PROJECT / "firmware_pkg/build/deb.py", folder),
         ],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"make.py deb: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"deb.py: {done.stdout}{done.stderr}")
     (package,) = folder.glob("*.deb")
     return package
 

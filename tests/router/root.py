@@ -24,7 +24,7 @@ PACKAGES: Final = (
     *("base-files", "base-passwd", "bash", "bsdutils", "coreutils", "dash"),
     *("debianutils", "diffutils", "dpkg", "findutils", "grep", "gzip", "hostname"),
     *("init-system-helpers", "libc-bin", "login", "ncurses-base", "ncurses-bin"),
-    *("perl-base", "sed", "sysvinit-utils", "tar", "util-linux"),
+    *("perl-base", "sed", "sysvinit-utils", "tar", "usr-is-merged", "util-linux"),
     # A router's.
     *("systemd", "systemd-sysv", "kmod", "iproute2", "nftables", "python3"),
 )
@@ -87,7 +87,7 @@ class Boot(NamedTuple):
 
 def _run(*command: str | Path) -> bytes:
     done = subprocess.run(  # noqa: S603 - Debian's own tools
-        [str(word) for word in command],
+        list(command),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -103,9 +103,12 @@ def unpack(machine: Machine, suite: str, sources: list[Path], root: Path) -> Non
     more = ("busybox-static",) if machine.modules else ()
     _run(
         *("mmdebstrap", "-q", "--variant=extract", f"--arch={machine.name}"),
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         "--skip=essential/unlink,cleanup/apt/cache",
         "--include=" + ",".join((*PACKAGES, *more, machine.kernel_package)),
-        *(suite, root, *sources),
+        suite,
+        root,
+        *sources,
     )
     _tell_dpkg(root)
 
@@ -124,12 +127,10 @@ def _tell_dpkg(root: Path) -> None:
         name = names["Package"]
         if names.get("Multi-Arch") == "same":
             name += f":{names['Architecture']}"
-        for script in ("preinst", "postinst", "prerm", "postrm", "triggers"):
-            # Only what is told of files: the scripts themselves never ran.
-            if script == "triggers" and f"./{script}" in control:
-                (database / "info" / f"{name}.{script}").write_bytes(
-                    control[f"./{script}"]
-                )
+        # What is told of files; scripts are left out, since none of them ever ran.
+        for kind in ("md5sums", "conffiles"):
+            if f"./{kind}" in control:
+                (database / f"info/{name}.{kind}").write_bytes(control[f"./{kind}"])
         listed = _run("dpkg-deb", "--fsys-tarfile", package)
         with tarfile.open(fileobj=io.BytesIO(listed)) as files:
             paths = [member.name.removeprefix(".") or "/." for member in files]
@@ -146,6 +147,8 @@ def _tell_dpkg(root: Path) -> None:
         if conffiles:
             stanza += f"Conffiles:{conffiles}\n"
         stanzas.append(stanza)
+    # Names of files carry the architecture, where a package can have several.
+    (database / "info/format").write_text("1\n")
     (database / "status").write_text("\n".join(stanzas))
     shutil.rmtree(archives)
 

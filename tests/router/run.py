@@ -9,6 +9,7 @@ does not hold, 3 when this host cannot show it.
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -124,8 +125,10 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="rf-router-", delete=not args.keep) as name:
-        folder = Path(name)
+    with ExitStack() as cleaning:
+        folder = Path(tempfile.mkdtemp(prefix="rf-router-"))
+        if not args.keep:
+            cleaning.callback(shutil.rmtree, folder)
         log = args.log or folder / "log"
         log.mkdir(parents=True, exist_ok=True)
         run = Run(folder, log)

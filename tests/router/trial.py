@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from router.emulator import Power, Silence
+from router.emulator import Power, SilenceError
 from router.machines import Machine
 from router.root import Boot
 
@@ -118,7 +118,7 @@ class Trial:
                             self._fail("power_cut", "the boot ended before it")
                         return cut is None
                 self._fail("boot", f"switched off half-way:\n{power.last_words()}")
-            except Silence as silence:
+            except SilenceError as silence:
                 self._fail("boot", str(silence))
         return False
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from router.guest.said import Failed, expect, wait_for
+from router.guest.said import NotShownError, expect, wait_for
 
 SERVICE: Final = "ringfence.service"
 CONFIG: Final = Path("/etc/ringfence/ringfence.toml")
@@ -21,7 +21,7 @@ Event = dict[str, Any]
 
 
 def run(*command: str, fails: bool = False, stdin: str = "") -> str:
-    """Run a command; returns what it said. A failure is `Failed` unless it may be."""
+    """Run a command; returns what it said. A failure is `NotShownError` unless it may be."""
     done = subprocess.run(
         command,
         input=stdin,
@@ -32,7 +32,9 @@ def run(*command: str, fails: bool = False, stdin: str = "") -> str:
         check=False,
     )
     if done.returncode != 0 and not fails:
-        raise Failed(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}")
+        raise NotShownError(
+            f"{' '.join(command)} ended with {done.returncode}: {done.stdout}"
+        )
     return done.stdout
 
 
@@ -72,14 +74,14 @@ def ask(question: str) -> Event:
             client.send(json.dumps({"ask": question}).encode())
             return dict(json.loads(client.recv(65_536)))
         except OSError as error:
-            raise Failed(f"the agent's socket: {error}") from None
+            raise NotShownError(f"the agent's socket: {error}") from None
 
 
 def is_listening() -> bool:
     """Tell whether an agent answers on its socket."""
     try:
         ask("status")
-    except Failed:
+    except NotShownError:
         return False
     return True
 

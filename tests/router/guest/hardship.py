@@ -13,7 +13,7 @@ from typing import Final
 from router import places
 from router.guest import agent, said
 from router.guest.people import Phone, Server
-from router.guest.said import Failed, claim, expect, wait_for
+from router.guest.said import NotShownError, claim, expect, wait_for
 
 STORE: Final = "/var/lib/ringfence/rules"
 _IN_MODIFY, _IN_CREATE = 0x2, 0x100
@@ -193,7 +193,7 @@ def doctor() -> dict[str, object]:
     text = agent.run("ringfence", "doctor", fails=True)
     expect(bool(text.strip()), "it says nothing")
     if "invalid choice" in text:
-        raise Failed("this package has no doctor")
+        raise NotShownError("this package has no doctor")
     return {"lines": len(text.splitlines())}
 
 

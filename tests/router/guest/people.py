@@ -2,7 +2,6 @@
 
 import contextlib
 import select
-import socket
 import threading
 import time
 from typing import Final, NamedTuple, Self
@@ -95,12 +94,12 @@ class Server:
             return _answer(
                 message, "401 Unauthorized", f"WWW-Authenticate: {challenge}"
             )
-        parts = dict(
-            (name.strip(), value.strip('"'))
+        parts = {
+            name.strip(): value.strip('"')
             for name, _, value in (
                 part.partition("=") for part in proof.removeprefix("Digest ").split(",")
             )
-        )
+        }
         user = parts["username"]
         right = digest.proof(
             digest.Challenge(REALM, parts["nonce"], proxy=False),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 import traceback
 from collections.abc import Callable
@@ -11,7 +12,7 @@ PREFIX: Final = "@router "
 CONSOLE: Final = "/dev/console"
 
 
-class Failed(Exception):
+class NotShownError(Exception):
     """A claim does not hold; says what was found in its stead."""
 
 
@@ -32,7 +33,7 @@ def claim(name: str, shown: Callable[[], dict[str, object] | None]) -> bool:
     why = ""
     try:
         figures = shown()
-    except Failed as failed:
+    except NotShownError as failed:
         why = str(failed)
     except Exception:  # whatever it is, the rest is to be shown all the same
         why = traceback.format_exc()
@@ -43,13 +44,26 @@ def claim(name: str, shown: Callable[[], dict[str, object] | None]) -> bool:
         figures=figures or {},
         took=round(time.monotonic() - begin, 2),
     )
+    if why:
+        show_journal()
     return not why
 
 
+def show_journal() -> None:
+    """Show what systemd, the agent and the kernel said last, for a person to find why."""
+    done = subprocess.run(
+        ["journalctl", "-q", "-b", "--no-pager", "-o", "short-monotonic", "-n", "40"],  # noqa: S607
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    say(console=done.stdout)
+
+
 def expect(holds: bool, otherwise: str) -> None:
-    """Raise `Failed` unless something holds."""
+    """Raise `NotShownError` unless something holds."""
     if not holds:
-        raise Failed(otherwise)
+        raise NotShownError(otherwise)
 
 
 def wait_for(found: Callable[[], bool], seconds: float, what: str) -> float:
@@ -57,6 +71,6 @@ def wait_for(found: Callable[[], bool], seconds: float, what: str) -> float:
     begin = time.monotonic()
     while not found():
         if time.monotonic() - begin > seconds:
-            raise Failed(f"not within {seconds:g} s: {what}")
+            raise NotShownError(f"not within {seconds:g} s: {what}")
         time.sleep(0.05)
     return time.monotonic() - begin
