@@ -123,8 +123,8 @@ class Everyday:
         foreign = counts["foreign"] - counted["foreign"]
         sampled = counts["sampled"] - counted["sampled"]
         expect(foreign + sampled == 5, f"{foreign} dropped, {sampled} sampled of 5")
-        judged = after["drops"].get("foreign-registration", 0)
-        judged -= before["drops"].get("foreign-registration", 0)
+        judged = after["rules"].get("foreign-registration", 0)
+        judged -= before["rules"].get("foreign-registration", 0)
         expect(judged == sampled > 0, f"{sampled} shown to the agent, {judged} judged")
         messages = after["messages"] - before["messages"]
         # Two REGISTERs of the honest phone, their two answers, and the sample.
