@@ -1,13 +1,15 @@
-"""Interfaces from /proc as the kernel writes it, and notices from a real kernel."""
+"""Interfaces from /proc as the kernel writes it; notices and tables of a real kernel."""
 
 import select
+import threading
 from pathlib import Path
 
 import pytest
 from lab.namespaces import Namespace
 from ringfence.netfilter.notices import (
+    LOOK_EVERY,
     LinkNotices,
-    TableNotices,
+    TableWatch,
     default_route_interfaces,
     interface_indexes,
 )
@@ -78,7 +80,7 @@ def test_indexes_leave_out_what_does_not_exist() -> None:
     assert interface_indexes([]) == frozenset()
 
 
-def readable(notices: LinkNotices | TableNotices) -> bool:
+def readable(notices: LinkNotices) -> bool:
     return bool(select.select([notices], [], [], 0.2)[0])
 
 
@@ -123,18 +125,89 @@ def test_more_notices_than_fit_are_no_error(entered: Namespace) -> None:
     notices.close()
 
 
+class Clock:
+    """Time for a watch: each look is due."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def look(self, watch: TableWatch) -> bool:
+        self.now += LOOK_EVERY
+        return watch.lost(self.now)
+
+
 @pytest.mark.netns
 def test_only_the_loss_of_our_own_table_counts(entered: Namespace) -> None:
-    notices = TableNotices()
+    watch, clock = TableWatch(), Clock()
     table = "{ chain c { type filter hook input priority 0; }; }"
     entered.run("nft", f"table inet ringfence {table}")
+    watch.remember()
     entered.run("nft", f"table inet ringfenced {table}")
-    assert not notices.deleted(), "adding is no loss"
+    entered.run("nft", f"table ip ringfence {table}")
+    assert not clock.look(watch), "adding is no loss"
     entered.run("nft", "delete table inet ringfenced")
-    assert not notices.deleted(), "another table with a longer name"
+    entered.run("nft", "delete table ip ringfence")
+    assert not clock.look(watch), "other tables: a longer name, another family"
     entered.run("nft", "flush table inet ringfence")
-    assert not notices.deleted(), "emptied, but there"
+    assert not clock.look(watch), "emptied, but there"
     entered.run("nft", "flush ruleset")
-    assert notices.deleted()
-    assert not notices.deleted(), "told once"
-    notices.close()
+    assert clock.look(watch)
+    assert clock.look(watch), "still gone"
+    entered.run("nft", f"table inet ringfence {table}")
+    assert clock.look(watch), "made by somebody else"
+    watch.remember()
+    assert not clock.look(watch)
+    watch.close()
+
+
+@pytest.mark.netns
+def test_a_table_that_was_never_there_is_not_lost(entered: Namespace) -> None:
+    watch, clock = TableWatch(), Clock()
+    watch.remember()
+    assert not clock.look(watch)
+    watch.close()
+
+
+@pytest.mark.netns
+def test_it_looks_now_and_then(entered: Namespace) -> None:
+    watch = TableWatch()
+    entered.run("nft", "table inet ringfence { }")
+    watch.remember()
+    assert not watch.lost(100.0)
+    entered.run("nft", "delete table inet ringfence")
+    assert watch.wait(100.5) == LOOK_EVERY - 0.5
+    assert not watch.lost(100.5), "not yet"
+    assert watch.lost(100.0 + LOOK_EVERY)
+    watch.close()
+
+
+@pytest.mark.netns
+def test_others_sets_cost_no_memory_while_we_watch(entered: Namespace) -> None:
+    """A listener of nf_tables takes 8 KB for each element; one that asks, nothing."""
+    watch = TableWatch()
+    addresses = ", ".join(f"10.0.{at >> 8}.{at & 255}" for at in range(20_000))
+    peak, ended = [0], threading.Event()
+    before = unreclaimable()
+
+    def look() -> None:
+        while not ended.wait(0.002):
+            peak[0] = max(peak[0], unreclaimable() - before)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        text = f"table inet t {{ set s {{ type ipv4_addr; elements = {{ {addresses} }}; }}; }}"
+        entered.run("nft", "-f", "-", stdin=text)
+    finally:
+        ended.set()
+        looking.join()
+    assert peak[0] < 60_000, "kB; with a listener 160,000"
+    watch.close()
+
+
+def unreclaimable() -> int:
+    """Return what the kernel has taken for itself, kB."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("SUnreclaim:"):
+            return int(line.split()[1])
+    raise AssertionError("no SUnreclaim")

@@ -2,9 +2,8 @@
 
 Knows nf_tables' messages for set elements (linux/netfilter/nf_tables.h) and nothing of
 what the intervals mean. nft would take the whole set into its memory, 23 MB for the
-home networks of Japan, and the kernel as much again for one transaction of that size,
-twice that and more while somebody listens to nf_tables, as the agent does. Here each
-transaction is small, so the set grows while it is filled: no rule may ask for it yet.
+home networks of Japan, and the kernel as much again for one transaction of that size.
+Here each is small, so the set grows while it is filled: no rule may ask for it yet.
 """
 
 import socket
@@ -19,7 +18,7 @@ from ringfence.netfilter.origins import Range
 
 AT_ONCE: Final = 256
 """Intervals in a transaction: two elements each, for which the kernel takes half a
-kilobyte, and four more while anybody listens to nf_tables: 2 MB."""
+kilobyte, and eight more while anybody listens to nf_tables (`nft monitor`): 4 MB."""
 
 PATIENCE: Final = 20.0
 """Seconds for one transaction; it takes milliseconds."""
