@@ -46,7 +46,9 @@ class Power:
         initial = () if boot.initial is None else ("-initrd", str(boot.initial))
         self._process = subprocess.Popen(  # noqa: S603
             [
-                *("nice", machine.emulator, "-accel", "tcg", *machine.options),
+                # Whatever becomes of us, no machine is left running.
+                *("setpriv", "--pdeathsig", "KILL"),
+                *(machine.emulator, "-accel", "tcg", *machine.options),
                 *("-m", str(MEMORY), "-nographic", "-no-reboot", "-nodefaults"),
                 *("-serial", "stdio", "-monitor", "none", "-net", "none"),
                 *("-kernel", str(boot.kernel), *initial, "-append", line),

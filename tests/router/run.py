@@ -128,7 +128,7 @@ def main() -> int:
     with ExitStack() as cleaning:
         folder = Path(tempfile.mkdtemp(prefix="rf-router-"))
         if not args.keep:
-            cleaning.callback(shutil.rmtree, folder)
+            cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
         log = args.log or folder / "log"
         log.mkdir(parents=True, exist_ok=True)
         run = Run(folder, log)
@@ -163,18 +163,17 @@ def _go(run: Run, machines: list[Machine], package: Path | None) -> int:
             return built, payload.Bundles(made, trial.versions(len(trial.CUTS)))
 
     doctor = (payload.PROJECT / "agent/ringfence/doctor").is_dir()
-    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(AT_ONCE) as several:
-        made = one.submit(make)
-        going = [
-            several.submit(run.router, machine, made, doctor) for machine in machines
-        ]
-        for machine, future in zip(machines, going, strict=True):
-            error = future.exception()
-            if error is not None:
-                run.say(machine.name, f"FAIL {type(error).__name__}: {error}")
-                run.results[machine.name].append(
-                    trial.Result("router_made", False, str(error), {}, 0.0)
-                )
+    # Without `with`: an interrupt must not wait for them.
+    one, several = ThreadPoolExecutor(1), ThreadPoolExecutor(AT_ONCE)
+    made = one.submit(make)
+    going = [several.submit(run.router, machine, made, doctor) for machine in machines]
+    for machine, future in zip(machines, going, strict=True):
+        error = future.exception()
+        if error is not None:
+            run.say(machine.name, f"FAIL {type(error).__name__}: {error}")
+            run.results[machine.name].append(
+                trial.Result("router_made", False, str(error), {}, 0.0)
+            )
     ok = all(one.ok for found in run.results.values() for one in found)
     return 0 if ok and all(run.results.values()) else 1
 
@@ -183,4 +182,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit(130)
+        # Threads wait for machines; both end with us.
+        os._exit(130)

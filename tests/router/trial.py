@@ -10,7 +10,7 @@ from router.emulator import Power, SilenceError
 from router.machines import Machine
 from router.root import Boot
 
-PATIENCE: Final = 100.0
+PATIENCE: Final = 200.0
 """Seconds without a word, on amd64, before a router counts as dead."""
 
 
