@@ -34,14 +34,22 @@ def _netns(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def lab(_netns: None) -> Iterator[Lab]:
+def binding() -> str:
+    """The `kernel.binding` of the agents in the lab; tests of both ask for each."""
+    return "auto"
+
+
+@pytest.fixture
+def lab(_netns: None, binding: str) -> Iterator[Lab]:
     """A router that only routes: nothing but the agent asks for defragmentation."""
     with Lab() as lab:
+        lab.binding = binding
         yield lab
 
 
 @pytest.fixture
-def nat_lab(_netns: None) -> Iterator[Lab]:
+def nat_lab(_netns: None, binding: str) -> Iterator[Lab]:
     """A router as most offices have it: masquerading, SIP forwarded to the PBX."""
     with Lab(nat=True) as lab:
+        lab.binding = binding
         yield lab

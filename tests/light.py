@@ -41,7 +41,7 @@ LACKING: Final = frozenset(
     name for names in SPLIT_OUT.values() for name in names.split()
 )
 
-OURS: Final = frozenset({"ringfence", "netfilterqueue"})
+OURS: Final = frozenset({"ringfence"})
 """What is installed beside the standard library."""
 
 _SITECUSTOMIZE: Final = """

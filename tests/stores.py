@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bundles import CREATED, FILES, bundle, key_folder
-from ringfence.bundle.disk import Disk
 from ringfence.bundle.opening import Archived
 from ringfence.bundle.store import Loaded, Places, Store
+from ringfence.disk import Disk
 
 NOW = CREATED + 3600
 
@@ -48,10 +48,10 @@ class FailingDisk(Disk):
             self._fail()
         super().make_folder(path)
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Path, mode: int = 0o644) -> int:
         if self._step(f"create {path.name}"):
             self._fail()
-        return super().create(path)
+        return super().create(path, mode)
 
     def write(self, file: int, data: bytes) -> int:
         if self._step("write"):

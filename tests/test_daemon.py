@@ -76,6 +76,8 @@ class Queued:
 class FullQueue:
     """What a reload tells the queue."""
 
+    binding = "python"
+
     def configure(self, length: int, *, fail_open: bool) -> None:
         self.told = length, fail_open
 
@@ -107,7 +109,7 @@ class Agent:
 
     def give(self, packet: Packet) -> Queued:
         queued = Queued(packet)
-        self.daemon._packet(queued)  # type: ignore[arg-type]
+        self.daemon._packet(queued)
         return queued
 
     def events(self) -> list[dict[str, object]]:
@@ -386,7 +388,7 @@ def test_even_telling_of_the_error_may_fail(
     monkeypatch.setattr(agent.daemon._log, "event", fail)
     queued = Queued(udp(sip()))
     with pytest.raises(OurBugError):
-        agent.daemon._packet(queued)  # type: ignore[arg-type]
+        agent.daemon._packet(queued)
     assert queued.code is Code.PASS
 
 
@@ -401,7 +403,7 @@ def test_an_interrupt_leaves_a_verdict_too(
     monkeypatch.setattr(agent.daemon.engine, "inspect", interrupt)
     queued = Queued(udp(sip()))
     with pytest.raises(KeyboardInterrupt):
-        agent.daemon._packet(queued)  # type: ignore[arg-type]
+        agent.daemon._packet(queued)
     assert queued.code is Code.DROP
 
 
@@ -448,7 +450,7 @@ def test_a_reload_takes_everything_or_nothing(
         ["NL"],
     )
     queued = Queued(udp(register(), ABROAD))
-    agent.daemon._packet(queued)  # type: ignore[arg-type]
+    agent.daemon._packet(queued)
     assert queued.mark & 0xF00 == Plan(0, frozenset(), 0xF00).bits(Code.PASS)
 
 
@@ -458,6 +460,10 @@ def test_a_reload_takes_everything_or_nothing(
         ('mode = "off"', 'mode = "off": expected one of "enforce", "monitor"'),
         ("mode = ", "not valid TOML: "),
         ("[kernel]\nqueue = 1", "kernel.queue can only be changed by a restart"),
+        (
+            '[kernel]\nbinding = "python"',
+            "kernel.binding can only be changed by a restart",
+        ),
         ('[rules.x]\nmode = "off"', "rules.x: expected the id of a rule"),
     ],
 )
@@ -548,6 +554,7 @@ def test_what_the_agent_does_not_pay_for() -> None:
         "dpkt",
         "tomli",
         "pyroute2",
+        "netfilterqueue",
         "asyncio",
         "logging",
         "ssl",

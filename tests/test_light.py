@@ -224,6 +224,25 @@ def test_a_bundle_from_the_network(ringfence: Ringfence, tmp_path: Path) -> None
     assert out.startswith(f"{url}: version 1 of epoch 1 is in slot a")
 
 
+def test_an_installation_imports_no_openssl(tmp_path: Path, config: Path) -> None:
+    # On a Python that has everything.
+    file = made(tmp_path / "1.tar", 1)
+    program = (
+        "import sys; from ringfence.cli import main\n"
+        "assert main(['bundle', 'install', *sys.argv[1:]]) == 0\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program, file, "--config", config],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy = {"hashlib", "_hashlib", "ssl", "_ssl", "urllib.request", "nacl", "tomli"}
+    assert "ringfence.bundle.ed25519" in done.stdout
+    assert set(done.stdout.split()) & heavy == set()
+
+
 @pytest.mark.parametrize("action", ["keygen", "sign"])
 def test_who_signs_is_told_what_to_install(
     python: Python, tmp_path: Path, action: str

@@ -266,6 +266,30 @@ def test_json_is_utf8_and_not_escaped(tmp_path: Path) -> None:
     assert '"user_agent": "téléphone"' in out.getvalue()
 
 
+def test_what_the_agent_remembers_is_left_alone(tmp_path: Path) -> None:
+    state, table = tmp_path / "state.json", tmp_path / "ringfence.toml"
+    path = write(tmp_path / "x.pcap", *[udp(register(), ABROAD)] * 5)
+    table.write_text(
+        f'[origin]\ntable = "{COUNTRIES}"\n[state]\nfile = "{state}"\n',
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "ringfence", "replay", "--config", str(table)]
+    for text in (None, "{"):  # none there, and one that the agent could not use
+        if text is not None:
+            state.write_text(text)
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*command, str(path)], check=True, capture_output=True, timeout=60
+        )
+        assert b"foreign-registration" in done.stdout
+        assert not done.stderr
+        assert (state.read_text() if state.exists() else None) == text
+    assert {one.name for one in tmp_path.iterdir()} == {
+        "state.json",
+        "ringfence.toml",
+        "x.pcap",
+    }
+
+
 def watched(tmp_path: Path, packets: int) -> str:
     """Replay a capture of so many kilobytes where a person watches standard error."""
     table = tmp_path / "ringfence.toml"

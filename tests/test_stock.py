@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from builders import RULES
-from bundles import EXPIRES
+from bundles import CREATED, EXPIRES
 from ringfence.config import Config, parse_config
 from ringfence.errors import ConfigError
 from ringfence.stock import AGAIN, Stock
@@ -46,6 +46,7 @@ def test_without_a_store(router: Router) -> None:
     assert len(rules) == len(list(RULES.glob("*.toml")))
     assert stock.record(0.0) == {"source": "embedded", "problems": []}
     assert stock.brief() == "embedded"
+    assert stock.floor() == 0.0
     assert stock.tend(1e9, 5) is None
 
 
@@ -62,6 +63,7 @@ def test_what_is_confirmed_after_its_time(router: Router) -> None:
     record = stock.record(EXPIRES)
     assert (record["version"], record["source"], record["trial"]) == (7, "a", True)
     assert record["stale"] is True
+    assert stock.floor() == CREATED, "the clock cannot be before that"
     assert stock.wait(104.0) == 6.0
     assert stock.tend(109.9, 0) is None
     said = stock.tend(110.0, 0)

@@ -5,7 +5,7 @@ from typing import Final
 
 from ringfence.config import Config, assemble
 from ringfence.controlsocket import ask
-from ringfence.errors import RingfenceError
+from ringfence.errors import KernelError, RingfenceError
 from ringfence.facts.network import parse_address
 from ringfence.netfilter import bans
 from ringfence.netfilter.conntrack import end_connections
@@ -79,5 +79,5 @@ def _ended(address: bytes) -> int | None:
     """End the connections of an address; None when this machine cannot."""
     try:
         return end_connections([address])
-    except Exception:  # no pyroute2, no connection tracking: the ban stands anyway
+    except KernelError:  # no connection tracking: the ban stands anyway
         return None

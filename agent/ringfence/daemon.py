@@ -27,7 +27,9 @@ from ringfence.controlsocket import ControlSocket
 from ringfence.engine import Engine, Settings
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
+from ringfence.facts.dating import BUILT
 from ringfence.facts.network import parse_address
+from ringfence.keeping import Keeping
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
 from ringfence.netfilter.nft import Plan
@@ -119,6 +121,7 @@ class Daemon:
         self._wan: list[str] = []
         self._severing = Severing()
         self._verdicts = Verdicts(self.engine, self._log, self._severing)
+        self._keeping: Keeping
         self._socket: ControlSocket | None = None
         self._refill: Refill | None = None
         self._refilling: _Refilling | None = None
@@ -143,6 +146,7 @@ class Daemon:
         links = notices.LinkNotices()
         tables = notices.TableWatch()
         self._look_back()
+        self._remember()
         self._queue = Queue(
             config.kernel_queue,
             config.kernel_queue_length,
@@ -193,7 +197,10 @@ class Daemon:
                 refilled = self._refill.fileno()
                 poll.register(refilled, select.POLLIN)
             mono = time.monotonic()
-            wait = min(due - mono, self._stock.wait(mono), tables.wait(mono))
+            wait = min(
+                *(due - mono, self._stock.wait(mono), tables.wait(mono)),
+                self._keeping.wait(_now().mono),
+            )
             wait = max(0.0, wait)
             if self._severing.busy:
                 wait = min(wait, 1.0)
@@ -219,6 +226,7 @@ class Daemon:
             self._notice(
                 self._stock.tend(time.monotonic(), self._verdicts.internal_errors)
             )
+            self._say(self._keeping.tend(_now()))
             if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
@@ -228,6 +236,7 @@ class Daemon:
                 counting = None
             if time.monotonic() >= due:
                 due += COUNTERS_EVERY
+                self.engine.exposure.turn(_now())
                 if counting is None:
                     counting = _begin_counting()
                     if counting is not None:
@@ -292,6 +301,9 @@ class Daemon:
 
     def _adopt(self) -> None:
         """Say that the rules that were loaded are in force."""
+        exposure = self.engine.exposure
+        exposure.seeing = self.engine.settings.rules.wants_responses
+        exposure.dating.floor = max(BUILT, self._stock.floor())
         self._notice(
             self._stock.adopt(time.monotonic(), self._verdicts.internal_errors)
         )
@@ -361,7 +373,12 @@ class Daemon:
             bundle=self._stock.brief(),
         )
 
+    def _say(self, notice: dict[str, object] | None) -> None:
+        if notice is not None:
+            self._log.event("notice", _now(), **notice)
+
     def _counters(self, kernel: dict[str, int]) -> None:
+        self.engine.exposure.foreign(kernel.get("foreign"), _now().mono)
         own = self._figures()
         self._log.event("counters", _now(), **own, **bans.lost(kernel, own))
 
@@ -393,6 +410,15 @@ class Daemon:
         kernel = _kernel_counters(_begin_counting())
         self._unheard_before = kernel.get("unheard", 0)
         self._lost_before = bans.unanswered(kernel)
+        self.engine.exposure.foreign(kernel.get("foreign", 0), _now().mono)
+
+    def _remember(self) -> None:
+        """Read what earlier runs have left; see `keeping`."""
+        path = Path(self._config.state_file)
+        self._keeping = Keeping(path, [self.engine.exposure], _now())
+        problem = self._keeping.problem
+        if problem is not None:
+            self._say({"notice": "state-unusable", "error": problem})
 
     def _listen(self) -> None:
         """Open the control socket; the agent protects without it too."""
@@ -418,6 +444,7 @@ class Daemon:
                 "no_listener_policy": self._config.policy_no_listener.word,
                 "queue_full_policy": self._config.policy_queue_full.word,
                 "rules_from": self._stock.record(_now().wall),
+                "exposure": self.engine.exposure.record(_now()),
                 **self._figures(),
             }
         if asked == "reload":
@@ -455,6 +482,7 @@ class Daemon:
         self._queue.close()
         self._severing.close()
         self._verdicts.close()
+        self._say(self._keeping.close(_now()))  # last: only this waits for the disk
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ringfence.decision import NOT_SIP, Decision, Finding, Ruling, Verdict
 from ringfence.errors import Malformed
 from ringfence.facts import Facts, NumberRuling, World
+from ringfence.facts.exposure import Exposure
 from ringfence.intake import Intake, Taken
 from ringfence.packet import Datagram, Instant, Packet, Segment
 from ringfence.refusals import ABSORBED, Refusals
@@ -85,6 +86,7 @@ class Engine:
         self.intake = Intake()
         self.signins = SignIns()
         self.refusals = Refusals()
+        self.exposure = Exposure()
 
     @property
     def memory(self) -> Memory:
@@ -190,6 +192,12 @@ class Engine:
             # stopped never came about.
             self.memory.attempts.stopped(facts, now.mono)
         self._count(ruling)
+        if message.method is None:
+            self.exposure.answered(facts, now.mono)
+        else:
+            self.exposure.requested(
+                facts, self.signins.standing, now.mono, stopped=ruling.stops
+            )
         return Finding(facts, ruling)
 
     def _from_before(self, facts: Facts, now: Instant) -> Ruling | None:

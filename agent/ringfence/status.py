@@ -4,8 +4,9 @@ The kernel is asked through nft, the agent by its control socket; either may be
 missing, and both are then said to be.
 """
 
+import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from ringfence.config import Config
 from ringfence.controlsocket import ask
@@ -87,6 +88,7 @@ def status_text(record: Mapping[str, object]) -> str:
             f"  {agent['answered']} refused callers answered, {agent['answers_held']} "
             f"not, {agent['answers_failed']} answers failed",
             *_rules(agent.get("rules_from")),
+            *_exposure(agent.get("exposure")),
         ]
     else:
         lines = ["agent: not running"]
@@ -113,6 +115,23 @@ def status_text(record: Mapping[str, object]) -> str:
     if len(banned) > SHOWN:
         lines.append(f"  and {len(banned) - SHOWN} more; --json shows all")
     return "\n".join(lines)
+
+
+def _exposure(seen: Mapping[str, Any] | None) -> list[str]:
+    """Say in a line who reaches the SIP port from outside."""
+    if seen is None:
+        return []  # an agent of before an update, that runs on
+    return [
+        f"from outside, of the last 30 days {seen['days_watched']} watched: "
+        f"{seen['strangers_30d']} requests of strangers (last "
+        f"{_date(seen['stranger_last'])}), a phone signed in last "
+        f"{_date(seen['honest_outside_last'])}"
+    ]
+
+
+def _date(moment: int | None) -> str:
+    """Write seconds since 1970 as a day of UTC."""
+    return "never" if moment is None else time.strftime("%F", time.gmtime(moment))
 
 
 def _rules(used: Mapping[str, object] | None) -> list[str]:

@@ -131,6 +131,10 @@ class Stock:
             self._running = chosen._replace(left=None)
         return Notice(said, reload=not well)
 
+    def floor(self) -> float:
+        """Return a time that has passed for certain, seconds since 1970; 0 for none."""
+        return 0.0 if self._running is None else float(self._running.floor)
+
     def brief(self) -> str:
         """Name what is in force, for a line of the log."""
         chosen = self._running

@@ -7,6 +7,8 @@ packet that waits its verdict and prints `drained WALL USER SYSTEM` in seconds,
 Run as `python -m bench.consumers KIND QUEUE LENGTH BUFFER`.
 """
 
+import functools
+import operator
 import os
 import resource
 import select
@@ -21,7 +23,7 @@ from typing import Final, Protocol
 import netfilterqueue
 from ringfence.daemon import Daemon
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.queue import Queue
+from ringfence.netfilter.queue import Callback, Queue
 
 _SO_RCVBUFFORCE: Final = 33  # asm-generic/socket.h; not in the socket module
 
@@ -55,18 +57,17 @@ class Library:
 
 
 class Ours:
-    """The agent's queue, read as its loop does."""
+    """The agent's queue by one of its bindings, read as its loop does."""
 
     def __init__(
         self,
         number: int,
         length: int,
         buffer: int,
-        callback: Callable[[netfilterqueue.Packet], None] = (
-            netfilterqueue.Packet.accept
-        ),
+        binding: str,
+        callback: Callback = operator.methodcaller("accept"),
     ) -> None:
-        self._queue = Queue(number, length, callback, fail_open=False)
+        self._queue = Queue(number, length, callback, fail_open=False, binding=binding)
         with socket.socket(fileno=os.dup(self._queue.fileno())) as same:
             same.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer)
         self._poll = select.poll()
@@ -83,7 +84,8 @@ class Ours:
 class Agent:
     """The agent from packet to verdict: its defaults, the embedded rules."""
 
-    def __init__(self) -> None:
+    def __init__(self, binding: str) -> None:
+        self._binding = binding
         with tempfile.NamedTemporaryFile(suffix=".toml") as empty:
             self._daemon = Daemon(Path(empty.name), None)
         # What `run` does ahead of its loop, without the ruleset.
@@ -91,14 +93,17 @@ class Agent:
         self._daemon._find_wan()
 
     def __call__(self, number: int, length: int, buffer: int) -> Consumer:
-        return Ours(number, length, buffer, self._daemon._packet)
+        return Ours(number, length, buffer, self._binding, self._daemon._packet)
 
 
 def consumer(kind: str) -> Callable[[int, int, int], Consumer]:
     """Return what binds the queue as that kind does."""
-    if kind == "agent":
-        return Agent()
-    return Library if kind == "library" else Ours
+    if kind == "library":
+        return Library
+    what, _, binding = kind.partition("-")
+    if what == "agent":
+        return Agent(binding)
+    return functools.partial(Ours, binding=binding)
 
 
 def _cpu() -> tuple[float, float]:

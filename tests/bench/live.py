@@ -1,10 +1,13 @@
-"""Verdicts a second out of the kernel's queue, the agent's beside three yardsticks.
+"""Verdicts a second out of the kernel's queue, the agent's beside those that accept all.
+
+The agent and its queue are there with each binding: netfilterqueue's, and Python's own.
 
 The queue is filled first, while its consumer holds still; then the consumer drains
 it and takes its own time. So the sender's speed is no part of the figure. The kernel
 says that every packet got its verdict, and which.
 """
 
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -34,8 +37,10 @@ _VERDICTS_OF: Final = {
 NAMES: Final = {
     "c": "C loop, accept all",
     "library": "netfilterqueue, accept all",
-    "ours": "ringfence queue, accept all",
-    "agent": "ringfence agent",
+    "ours-netfilterqueue": "ringfence queue over it, accept all",
+    "ours-python": "ringfence queue in Python, accept all",
+    "agent-netfilterqueue": "ringfence agent over netfilterqueue",
+    "agent-python": "ringfence agent with the queue in Python",
 }
 
 
@@ -70,6 +75,8 @@ class _Process:
 
 def measure(folder: Path, places: traffic.Sources, packets: int, rounds: int) -> Part:
     """Time every consumer on every mix, in turn, round by round."""
+    if importlib.util.find_spec("netfilterqueue") is None:
+        raise Skipped("netfilterqueue is not installed, the yardstick of all")
     mixes = {
         name: [traffic.ipv4(leg) for leg in build(places, packets)]
         for name, build in MIXES.items()
@@ -129,7 +136,7 @@ def _round(
     after = link.counters("bench")
     process.ask("unbind")
     given = {name: after[name] - before[name] for name in VERDICTS}
-    shares = _VERDICTS_OF[mix] if kind == "agent" else {"unmarked": 1.0}
+    shares = _VERDICTS_OF[mix] if kind.startswith("agent") else {"unmarked": 1.0}
     expected = {name: int(len(packets) * shares.get(name, 0)) for name in VERDICTS}
     if given != expected or state.full or state.unsent or filled.last_id < len(packets):
         raise RuntimeError(f"{NAMES[kind]}, {mix}: {given}, not {expected}; {state}")

@@ -39,7 +39,7 @@ class _Agent:
 
     def __init__(self, folder: Path, link: Link) -> None:
         empty = folder / "empty.toml"
-        empty.touch()
+        empty.write_text(f'[state]\nfile = "{folder}/state.json"\n')
         begun, begin = os.pipe()
         command = [*processes.agent_command(), "run", "--config", str(empty)]
 

@@ -89,6 +89,7 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
     "bundle.factory": [("/rom/base.tar", "/rom/base.tar")],
     "bundle.channel": [("stable", "stable"), ("a-1", "a-1"), ("x" * 32, "x" * 32)],
     "bundle.trial": [(1, 1), (86_400, 86_400)],
+    "state.file": [("/data/state.json", "/data/state.json")],
     "control.socket": [("/run/x.sock", "/run/x.sock"), ("/" * 107, "/" * 107)],
     "log.full_numbers": [(True, True), (False, False)],
     "log.max_per_second": [(1, 1), (10_000, 10_000)],
@@ -200,6 +201,9 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
     ],
     "bundle.trial": [
         (value, "a whole number from 1 to 86400") for value in (0, 86_401, True, "60s")
+    ],
+    "state.file": [
+        (value, "the absolute path of a file") for value in ("a.json", "", "/a/", None)
     ],
     "control.socket": [
         ("run/x.sock", SOCKET),

@@ -58,10 +58,12 @@ class Agent:
 
         `program` takes the place of `ringfence run`.
         """
-        # The table and the socket are the lab's own unless the test says otherwise.
+        # The table, the socket and the file are the lab's own unless the test says otherwise.
         own: dict[str, dict[str, Any]] = {
             "origin": {"table": str(lab.write_countries())},
             "control": {"socket": str(lab.folder / "control.sock")},
+            "kernel": {"binding": lab.binding},
+            "state": {"file": str(lab.folder / "state.json")},
         }
         if not isinstance(config, str):
             merged: dict[str, Mapping[str, Any] | str] = dict(config)

@@ -81,6 +81,8 @@ class Lab(Closing):
 
     def __init__(self, *, nat: bool = False, record: bool = True) -> None:
         self.nat = nat
+        self.binding = "auto"
+        """`kernel.binding` of the agents in it, unless a test says otherwise."""
         self._recorded = record
         self._stem = f"{PREFIX}{os.getpid()}-{next(self._count)}"
         self.outside = Namespace(f"{self._stem}-outside")

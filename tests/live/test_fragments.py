@@ -19,14 +19,16 @@ from lab.messages import body_of, request
 from lab.network import Lab
 
 pytestmark = pytest.mark.netns
+both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
 
 FRAUD = "0033-010-232-76123456"
 SIZE = 5000
 
 
 @pytest.fixture(params=[False, True], ids=["routing", "nat"])
-def any_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+def any_lab(request: pytest.FixtureRequest, binding: str) -> Iterator[Lab]:
     with Lab(nat=request.param) as lab:
+        lab.binding = binding
         yield lab
 
 
@@ -64,6 +66,7 @@ def test_large_honest_invite_passes_unharmed(any_lab: Lab, family: str) -> None:
         assert agent.stop()["messages"] == 2
 
 
+@both_bindings
 @pytest.mark.parametrize("family", ["v4", "v6"])
 def test_large_invite_to_a_fraud_number_is_stopped(any_lab: Lab, family: str) -> None:
     lab = any_lab

@@ -260,3 +260,21 @@ def test_the_guesser_gets_five_tries_and_a_ban(guarded: Lab, attack: Attack) -> 
     with lab.outside.udp(home) as line:
         phone = Phone(line, attack.user, peers.password_of(attack.user), registrar)
         assert phone.register().ok
+
+
+@pytest.mark.parametrize("binding", ["python"])
+def test_a_queue_without_a_library_stops_the_guesser_too(nat_lab: Lab) -> None:
+    attack = ATTACKS[0]
+    for source in attack.sources:
+        nat_lab.outside.ip(f"address add {source}/32 dev lo")
+    peers.start_registrar(nat_lab)
+    with Agent(nat_lab) as agent:
+        found, guesser = guess(nat_lab, attack)
+        tried = reached(nat_lab, guesser, attack)
+        assert agent.events("ready")[0]["binding"] == "python"
+        assert agent.status()["agent"]["binding"] == "python"
+        (ban,) = agent.status()["bans"]
+        agent.stop()
+    assert not found
+    assert 0 < len(tried) <= ALLOWED
+    assert [ban["address"]] == attack.sources

@@ -20,6 +20,7 @@ from lab.network import Lab
 from lab.phones import Phone, Tried, at_once
 
 pytestmark = pytest.mark.netns
+both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
 
 DURING_RELOAD = (0.0, 0.003, 0.01, 0.02, 0.04, 0.08)
 DURING_START = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
@@ -99,6 +100,7 @@ def begin_again(lab: Lab, honest: Phone, fresh: str, *, banned: bool = True) -> 
     return agent
 
 
+@both_bindings
 def test_killed_while_packets_wait_for_their_verdict(office: Lab) -> None:
     lab, before = office, office.router.ruleset()
     fresh = fresh_rules(lab)

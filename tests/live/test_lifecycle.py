@@ -15,6 +15,7 @@ from lab.namespaces import wait_until
 from lab.network import Lab
 
 pytestmark = pytest.mark.netns
+both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
 
 RECEIVE_BUFFER = 16 << 20
 """Room for a whole stream, so that only the router can lose a packet."""
@@ -117,6 +118,7 @@ def test_packets_pass_while_the_agent_is_dead_and_a_new_one_takes_over(
     assert lab.router.ruleset() == before
 
 
+@both_bindings
 @pytest.mark.parametrize("killed", [False, True], ids=["first", "successor"])
 def test_a_start_under_traffic_loses_nothing(lab: Lab, killed: bool) -> None:
     """What comes while the ruleset goes in waits for the agent, or passes."""
@@ -169,6 +171,7 @@ def test_sigterm_leaves_the_kernel_as_it_was(nat_lab: Lab) -> None:
     assert nat_lab.router.ruleset() == before
 
 
+@both_bindings
 def test_sigterm_under_traffic_loses_nothing(lab: Lab) -> None:
     agent = Agent(lab)
     agent.wait_ready()
@@ -182,6 +185,7 @@ def test_sigterm_under_traffic_loses_nothing(lab: Lab) -> None:
     assert stream.missing() == []
 
 
+@both_bindings
 def test_reload_under_traffic_loses_nothing(lab: Lab) -> None:
     agent = Agent(lab)
     agent.wait_ready()

@@ -36,6 +36,7 @@ def test_start_to_end(lab: Lab, tmp_path: Path) -> None:
         return process.wait(20), process.text()
 
     with Agent(lab, environment=poor) as agent:
+        assert agent.status()["agent"]["binding"] == "python"
         call(lab, "first")
         agent.wait_event("decision", verdict="reject", rule="blocked-destination")
         agent.reload()

@@ -20,6 +20,7 @@ from lab.namespaces import LabError, wait_until
 from lab.network import Lab
 
 pytestmark = pytest.mark.netns
+both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
 
 RECEIVE_BUFFER = 16 << 20
 """Room for a whole burst, so that only the router can lose a packet."""
@@ -200,6 +201,7 @@ def test_no_listener(lab: Lab, policy: str) -> None:
     assert (counters["no_listener"], counters["queue_full"]) == (11, 0)
 
 
+@both_bindings
 @pytest.mark.parametrize("policy", ["accept", "drop"])
 def test_full_queue(lab: Lab, policy: str) -> None:
     config: Config = {"policy": {"queue_full": policy}, "kernel": {"queue_length": 16}}

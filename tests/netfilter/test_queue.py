@@ -334,7 +334,7 @@ def checksum_holds(packet: bytes) -> bool:
     summed = addresses + struct.pack("!II", len(segment), 6) + segment
     summed += bytes(len(summed) % 2)
     total = sum(struct.unpack(f"!{len(summed) // 2}H", summed))
-    return total % 0xFFFF == 0
+    return int(total) % 0xFFFF == 0
 
 
 def test_a_binding_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from ringfence.config import assemble
 from ringfence.config.read import parse_config
 from ringfence.engine import Engine
 from ringfence.facts.attempts import ANSWER_WITHIN, MAX_OPEN
+from ringfence.facts.days import KEPT
+from ringfence.facts.exposure import MAX_PEERS
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet
 from ringfence.rules.bans import MAX_SOURCES, Length
 from ringfence.rules.memory import MAX_EVENTS, MAX_KEYS, Memory, _tally
@@ -35,6 +37,7 @@ def bounded(judge: Engine) -> dict[str, tuple[int, int]]:
     assert sum(attempts._in_air.values()) <= len(attempts)
     assert len(attempts._late) <= MAX_OPEN
     sizes = judge.memory.sizes()
+    sizes |= judge.exposure.sizes()
     assert all(held <= most for held, most in sizes.values()), sizes
     return sizes
 
@@ -90,10 +93,18 @@ def test_all_tables_full_take_no_more_than_is_said() -> None:
             standing._nonces.put(hash((key, "nonce")), key.to_bytes(4), 0.0)
             standing._asked.put(hash((key, "asked")), True, 0.0)
             standing.welcome(key.to_bytes(4), 0.0)
+            exposure = judge.exposure
+            exposure._registering.put(key.to_bytes(8), (key, float(key)), 0.0)
+            exposure._asking.put(key.to_bytes(8), (key, float(key)), 0.0)
+            exposure._tried.put(hash((key, "tried")), True, 0.0)
+        networks = [one.to_bytes(8).hex() for one in range(MAX_PEERS)]
+        days = [[one, one, one] for one in range(KEPT)]
+        last = dict.fromkeys(("since", "stranger", "honest"), 1)
+        exposure.load({"latest": 1, "peers": networks, "days": days, **last})
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    sizes = {**memory.sizes(), **judge.signins.standing.sizes()}
+    sizes = {**memory.sizes(), **judge.signins.standing.sizes(), **exposure.sizes()}
     assert all(held == most for held, most in sizes.values())
     assert taken < FULL
 

@@ -23,13 +23,13 @@ from ringfence import __version__
 from ringfence.bundle import choice
 from ringfence.bundle.checker import Bundle, Checker, Marks
 from ringfence.bundle.choice import FACTORY, SLOTS, Candidate, State, parse_state
-from ringfence.bundle.disk import Disk
 from ringfence.bundle.opening import (
     Archived,
     read_archive_file,
     read_capped,
     read_keys,
 )
+from ringfence.disk import Disk
 from ringfence.errors import BundleError, ConfigError, RingfenceError
 
 T = TypeVar("T")

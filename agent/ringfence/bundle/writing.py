@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from ringfence.disk import sync_folder
 from ringfence.errors import BundleError
 
 
@@ -46,12 +47,3 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
         ) from error
     except OSError as error:
         raise BundleError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk; raises `OSError`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -99,6 +99,8 @@ class Config(NamedTuple):
     """Which bundles are installed; those of another channel are refused."""
     bundle_trial: int
     """Seconds that a new bundle has to run well before it is kept."""
+    state_file: str
+    """What the agent remembers from start to start; a change takes a restart."""
     control_socket: str
     """Path of the socket that `status` and `unban` speak to the agent by; a change
     takes a restart."""
@@ -379,6 +381,7 @@ KEYS: Final[dict[str, Key]] = {
     "bundle.factory": Key("/usr/share/ringfence/base.tar", _file),
     "bundle.channel": Key("stable", _channel),
     "bundle.trial": Key(60, _number(1, 86_400)),
+    "state.file": Key("/etc/ringfence/state.json", _file),
     "control.socket": Key("/run/ringfence/control.sock", _socket),
 }
 """Path of every key, with `[rules.ID] mode` apart: its ids come from the bundle."""

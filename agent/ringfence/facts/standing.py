@@ -59,6 +59,10 @@ class Standing:
         """Know a network that has registered."""
         self._known.put(network, True, now)
 
+    def knows(self, network: bytes, now: float) -> bool:
+        """Tell whether a network has registered here, or our side there."""
+        return bool(len(self._known)) and self._known.get(network, now) is not None
+
     def asked(self, facts: Facts, now: float) -> None:
         """Note a request of our side that signs in somewhere outside."""
         if facts.message.method == "REGISTER" and facts.message.credentials is not None:
@@ -75,7 +79,7 @@ class Standing:
 
     def hearsay(self, facts: Facts, now: float) -> bool:
         """Tell whether a request must not count against the address it shows."""
-        if not len(self._known) or self._known.get(facts.network, now) is None:
+        if not self.knows(facts.network, now):
             return False
         return not any(
             self._nonces.get(hash(nonce), now) == facts.network

@@ -6,23 +6,21 @@ Each program applies its text in one transaction or not at all, and what one did
 taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
-import os
-import signal
+import mmap
+import struct
 from collections.abc import Callable
 from typing import Final
 
 from ringfence.errors import KernelError
+from ringfence.forked import Forked
 from ringfence.netfilter import intervals, nft, xtables
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.origins import Ranges
 from ringfence.netfilter.programs import call, find, program
 from ringfence.netfilter.shield import HOME_SETS
 
-_MAX_COMPLAINT: Final = 4_096
-"""Bytes of nft's complaint: what a pipe takes in one piece."""
-
-_MOST_DESCRIPTORS: Final = 1_024
-"""More than the agent ever has open."""
+_TOLD: Final = struct.Struct("=?q")
+"""Whether there are home networks in the kernel, and which."""
 
 _FAMILIES: Final = {"ip": "iptables", "ip6": "ip6tables"}
 
@@ -191,57 +189,32 @@ class Control:
                 self._try(bare, check=False)
 
 
-class Refill:
+class Refill(Forked):
     """A refill that is under way; readable when it has come to its end."""
 
     def __init__(
         self, work: Callable[[], int | None], done: Callable[[int | None], None]
     ) -> None:
-        """Fork; the child does the work and says what went wrong, if anything.
+        """Begin; raises `OSError` when there is no process to be had.
 
-        `done` gets what the work returned, here and not in the child.
+        `done` gets what the work returned, when that is over.
         """
         self._done = done
-        self._answer, sink = os.pipe()
-        self._child = os.fork()
-        if self._child:
-            os.close(sink)
-            return
-        answer, failed = "the ruleset could not be written", True
-        try:
-            _detach(sink)
-            home = work()
-            answer, failed = "" if home is None else str(home), False
-        except KernelError as error:
-            answer = str(error)
-        finally:
-            os.write(sink, answer.encode()[:_MAX_COMPLAINT])
-            os._exit(failed)
+        self._told = told = mmap.mmap(-1, _TOLD.size)  # both processes have it
 
-    def fileno(self) -> int:
-        """Return the descriptor to poll."""
-        return self._answer
+        def tell() -> None:
+            home = work()
+            _TOLD.pack_into(told, 0, home is not None, home or 0)
+
+        super().__init__(tell, "the ruleset could not be written")
 
     def finish(self) -> None:
         """Wait for the end; raises `KernelError` if it went wrong."""
-        with open(self._answer, "rb") as reader:
-            answer = reader.read().decode(errors="replace")
-        _, status = os.waitpid(self._child, 0)
-        if status != 0:
-            raise KernelError(answer or "the process that refills was killed")
-        self._done(int(answer) if answer else None)
-
-
-def _detach(sink: int) -> None:
-    """Give up what a forked process shares with the agent, but for one descriptor.
-
-    Above all the queue: while anybody holds it, it has a listener.
-    """
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    os.closerange(3, sink)
-    os.closerange(sink + 1, _MOST_DESCRIPTORS)
+        complaint = self.complaint()
+        if complaint:
+            raise KernelError(complaint)
+        known, home = _TOLD.unpack_from(self._told)
+        self._done(home if known else None)
 
 
 def _restore(name: str) -> str:

@@ -1,8 +1,8 @@
-"""What the store does to the disk, step by step.
+"""Files put in place of others, step by step: bundles, and what is remembered.
 
-Knows how a file is put in place of another so that at any moment, power cuts included,
-there is the old one or the new one: temporary file, fsync, rename, fsync of the folder.
-Tests take the place of `Disk` and let any of its steps fail.
+Knows how that is done so that at any moment, power cuts included, there is the old one
+or the new one: temporary file, fsync, rename, fsync of the folder. It must not know
+what is in them. Tests take the place of `Disk` and let any of its steps fail.
 """
 
 import os
@@ -10,11 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ringfence.bundle.writing import sync_folder
-
 NEW: Final = ".new"
-"""Ending of a file that is being written. There is one writer, by the store's lock, so
-that what a writer left that died is simply written over."""
+"""Ending of a file that is being written. There is one writer, by the store's lock or
+because there is one agent, so that what a writer left that died is written over."""
 
 
 class Disk:
@@ -24,10 +22,10 @@ class Disk:
         """Make a folder that may be there, and those above it."""
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Path, mode: int = 0o644) -> int:
         """Begin a file; returns its descriptor."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        return os.open(path, flags, 0o644)
+        return os.open(path, flags, mode)
 
     def write(self, file: int, data: bytes) -> int:
         """Write some of it; returns how many bytes."""
@@ -49,14 +47,14 @@ class Disk:
         """Remove a file."""
         path.unlink()
 
-    def replace(self, path: Path, data: bytes) -> None:
+    def replace(self, path: Path, data: bytes, mode: int = 0o644) -> None:
         """Put data in place of a file; an error leaves that as it was.
 
         Only when the last step fails, the new one may be there.
         """
         new = path.with_name(path.name + NEW)
         try:
-            file = self.create(new)
+            file = self.create(new, mode)
             try:
                 rest = data
                 while rest:
@@ -70,3 +68,12 @@ class Disk:
                 self.unlink(new)  # a full disk needs the room
             raise
         self.sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk; raises `OSError`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
