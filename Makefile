@@ -9,10 +9,10 @@ VENV := .venv/bin
 # Network namespaces need root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 
-.PHONY: help setup demo test lint format check bench geo clean
+.PHONY: help setup demo test lint format check bench router-test geo clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 setup: ## install missing system packages, make .venv
 	@.ci/setup
@@ -37,6 +37,10 @@ check: lint test ## lint and test
 
 bench: setup ## messages and verdicts a second
 	@$(AS_ROOT) $(VENV)/python tests/bench/run.py $(BENCH_ARGS)
+
+router-test: setup ## the package in emulated routers; ARCHS="armhf mipsel" for others
+	@$(AS_ROOT) env PYTHONPATH=tests $(VENV)/python -m router.run \
+	  $(foreach arch,$(ARCHS),--arch $(arch)) $(ROUTER_ARGS)
 
 geo: setup ## build the country table anew
 	@$(VENV)/python rules/geo/rebuild.py
