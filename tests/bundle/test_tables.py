@@ -230,6 +230,16 @@ def test_a_table_of_which_nothing_may_be_kept_is_unpacked_once(
         open_country_table(Unverified(rules))
 
 
+def test_what_may_not_be_kept_is_looked_up_and_never_written(
+    rules: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_country_table(Unverified(rules), cache)
+    assert not list(cache.iterdir())
+    open_country_table(rules, cache)
+    monkeypatch.setattr(tables, "unpack", lambda *_: pytest.fail("unpacked again"))
+    assert open_country_table(Unverified(rules), cache).country(JAPANESE) == "JP"
+
+
 def test_a_new_table_takes_the_place_of_the_old_one(rules: Path, cache: Path) -> None:
     old = open_country_table(rules, cache)
     newer = CountryTable.build([(0x01000000, 0x010000FF, "AU")], [], "made-up 2")

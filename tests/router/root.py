@@ -54,7 +54,7 @@ _MASKED: Final = (
     ),
     *("systemd-update-utmp.service", "systemd-update-utmp-runlevel.service"),
     *("systemd-user-sessions.service", "systemd-random-seed.service"),
-    *("systemd-journal-flush.service", "systemd-repart.service"),
+    "systemd-repart.service",
     *("systemd-ask-password-console.path", "systemd-ask-password-wall.path"),
     *("dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount"),
     *("sys-kernel-tracing.mount", "sys-kernel-config.mount"),
@@ -199,7 +199,8 @@ def furnish(machine: Machine, root: Path) -> Boot:
         (generators / path.name).symlink_to("/dev/null")
     (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
     (root / "etc/systemd/journald.conf").write_text(
-        "[Journal]\nStorage=volatile\nRuntimeMaxUse=4M\n"
+        # On the disk: memory is what this is about.
+        "[Journal]\nStorage=persistent\nSystemMaxUse=16M\n"
         # Every event counts here, also where hundreds come at once.
         "RateLimitIntervalSec=0\n"
     )

@@ -22,7 +22,7 @@ Event = dict[str, Any]
 
 def run(*command: str, fails: bool = False, stdin: str = "") -> str:
     """Run a command; returns what it said. A failure is `NotShownError` unless it may be."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - commands of this test
         command,
         input=stdin,
         stdout=subprocess.PIPE,
@@ -101,13 +101,11 @@ def kernel() -> dict[str, int]:
 def bans() -> list[str]:
     """Return the IPv4 addresses in the ban set."""
     text = run("nft", "-j", "list", "set", "inet", "ringfence", "banned4")
-    found = []
-    for entry in json.loads(text)["nftables"]:
-        for element in entry.get("set", {}).get("elem", []):
-            found.append(
-                element["elem"]["val"] if isinstance(element, dict) else element
-            )
-    return found
+    return [
+        element["elem"]["val"] if isinstance(element, dict) else element
+        for entry in json.loads(text)["nftables"]
+        for element in entry.get("set", {}).get("elem", [])
+    ]
 
 
 def queue_owner() -> int | None:

@@ -6,7 +6,6 @@ router.install=4                     the bundle to be installed then
 router.cut=5,writing                 the one whose installation is cut short, and when
 """
 
-import subprocess
 import traceback
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def main() -> None:
     except Exception:
         said.say(broken=traceback.format_exc()[-2000:])
     said.say(done=True)
-    subprocess.run(["systemctl", "poweroff"], check=False, capture_output=True)
+    agent.run("systemctl", "poweroff", fails=True)
 
 
 if __name__ == "__main__":
