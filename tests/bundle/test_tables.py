@@ -234,7 +234,7 @@ def test_what_may_not_be_kept_is_looked_up_and_never_written(
     rules: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_country_table(Unverified(rules), cache)
-    assert not list(cache.iterdir())
+    assert not cache.exists() or not list(cache.iterdir())
     open_country_table(rules, cache)
     monkeypatch.setattr(tables, "unpack", lambda *_: pytest.fail("unpacked again"))
     assert open_country_table(Unverified(rules), cache).country(JAPANESE) == "JP"
