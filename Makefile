@@ -9,7 +9,7 @@ VENV := .venv/bin
 # Network namespaces need root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 
-.PHONY: help setup demo test lint format check bench router-test geo clean
+.PHONY: help setup demo test lint format check bench packages router-test geo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -37,6 +37,9 @@ check: lint test ## lint and test
 
 bench: setup ## messages and verdicts a second
 	@$(AS_ROOT) $(VENV)/python tests/bench/run.py $(BENCH_ARGS)
+
+packages: setup ## .ipk, .deb, .apk and feed into dist/, as far as this machine can
+	@$(VENV)/python firmware_pkg/build/make.py $(FORMATS)
 
 router-test: setup ## the package in emulated routers; ARCHS="armhf mipsel" for others
 	@$(AS_ROOT) env PYTHONPATH=tests $(VENV)/python -m router.run \

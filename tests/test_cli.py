@@ -420,6 +420,28 @@ def test_replay_explain_and_check_need_no_privilege(
         assert out != ""
 
 
+def test_doctor_without_privileges_says_what_it_could_not_see(config: Path) -> None:
+    code, out, err = unprivileged("doctor", "--json", "--config", config)
+    *findings, last = map(json.loads, out.splitlines())
+    assert err == ""
+    assert code == 1, "no agent runs"
+    keys = {"type", "id", "state", "what", "why", "do"}
+    assert all(set(one) == keys for one in findings)
+    said = {one["id"]: one for one in findings}
+    for check in ("kernel", "queue-statement", "table", "offload"):
+        assert said[check]["state"] == "unknown"
+        assert "only root" in said[check]["what"]
+    assert last["worst"] == "problem"
+
+
+def test_doctor_tells_every_error_of_the_configuration(config: Path) -> None:
+    config.write_text('mode = "on"\n[network]\nsip_ports = []\n')
+    code, out, err = unprivileged("doctor", "--config", config)
+    assert (code, err) == (1, "")
+    assert 'mode = "on": expected' in out
+    assert "network.sip_ports = []: expected" in out
+
+
 def test_run_needs_a_privilege_and_says_which(config: Path) -> None:
     assert unprivileged("run", "--config", config) == (
         3,

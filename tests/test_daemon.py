@@ -552,9 +552,9 @@ def loaded(module: str) -> set[str]:
 def test_what_the_agent_does_not_pay_for() -> None:
     heavy = {
         "dpkt",
+        "netfilterqueue",
         "tomli",
         "pyroute2",
-        "netfilterqueue",
         "asyncio",
         "logging",
         "ssl",

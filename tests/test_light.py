@@ -116,6 +116,16 @@ def test_what_stands_in_for_urllib_is_gone(python: Python) -> None:
     assert {name for name in out.split() if name.startswith("urllib")} == set()
 
 
+def test_doctor(ringfence: Ringfence, tmp_path: Path) -> None:
+    """With no program on its path, so that it asks nothing of this machine's kernel."""
+    code, out, err = ringfence("doctor", "--json", programs=tmp_path)
+    said = {one["id"]: one for one in map(json.loads, out.splitlines()) if "id" in one}
+    assert (code, err) == (1, "")
+    assert said["agent"]["state"] == "problem"
+    assert "not in PATH" in said["nft"]["what"]
+    assert not [one for one in said.values() if "flaw of ringfence" in one["what"]]
+
+
 def test_check_and_ruleset(ringfence: Ringfence) -> None:
     code, out, err = ringfence("check")
     assert (code, err) == (0, "")

@@ -239,6 +239,26 @@ def _status(args: argparse.Namespace) -> int:
     return 0 if record["running"] else 1
 
 
+def _doctor_options(parser: Parser) -> None:
+    _config_option(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--no-probe",
+        action="store_true",
+        help="send no test INVITE to the running agent",
+    )
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from ringfence.doctor import diagnose, json_lines, text_lines
+    from ringfence.doctor.finding import FOUND
+
+    findings, machine = diagnose(args.config, live=not args.no_probe)
+    lines = json_lines(findings, machine) if args.json else text_lines(findings)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 1 if any(finding.state in FOUND for finding in findings) else 0
+
+
 def _ban_options(parser: Parser) -> None:
     _config_option(parser)
     parser.add_argument("address", metavar="ADDRESS")
@@ -370,6 +390,11 @@ COMMANDS = {
     ),
     "status": Command(
         "show what kernel and agent count, and who is banned", _status_options, _status
+    ),
+    "doctor": Command(
+        "find what weakens the protection, say what to type",
+        _doctor_options,
+        _doctor,
     ),
     "ban": Command("ban an address, its /64 for IPv6", _ban_options, _ban),
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),

@@ -389,6 +389,7 @@ class Daemon:
             "bans": self._verdicts.bans,
             "internal_errors": self._verdicts.internal_errors,
             **self._verdicts.answers(),
+            "probes": self._verdicts.probes.caught,
             "log_suppressed": self._log.suppressed,
             "log_unwritten": self._log.unwritten,
             "queue_overruns": self._queue.overruns,
@@ -450,10 +451,12 @@ class Daemon:
         if asked == "reload":
             self._reload = True
             return {}
+        if asked in ("probe", "probed"):
+            return self._probed(asked == "probe", question.get("tokens"))
         address = parse_address(str(question.get("address")))
         if asked not in ("banned", "forget") or address is None:
             return {
-                "error": "expected status, reload, banned or forget with an address"
+                "error": "expected status, reload, probe, banned or forget with an address"
             }
         text = bans.network_text(address)
         if asked == "banned":
@@ -463,6 +466,15 @@ class Daemon:
         forgotten = self.engine.forget(address)
         self._log.event("unban", _now(), address=text, forgotten=forgotten)
         return {"forgotten": forgotten}
+
+    def _probed(self, begin: bool, tokens: object) -> dict[str, object]:
+        """Expect test messages of `doctor`, or say which of them have come."""
+        probes = self._verdicts.probes
+        if begin:
+            expected = probes.expect(tokens, time.monotonic())
+            return {} if expected else {"error": "expected tokens of 128 bits"}
+        seen = probes.seen(tokens if isinstance(tokens, list) else ())
+        return {"seen": seen, "verdict": "drop"}
 
     def _leave(self) -> None:
         """Judge what still waits, then take everything out of the kernel."""

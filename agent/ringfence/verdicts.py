@@ -18,6 +18,7 @@ from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.queue import QueuedPacket
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet, Segment
+from ringfence.probes import Probes
 from ringfence.refusals import ABSORBED, next_back, reachable, to_answer
 
 
@@ -34,6 +35,7 @@ class Verdicts:
         """Packets that made the kernel ban somebody."""
         self.internal_errors = 0
         """Packets that met a flaw of ours."""
+        self.probes = Probes()
         self.answering: Answering | None = None
         """None while refused callers hear nothing; see `open_answering`."""
         self._plan: Plan | None = None
@@ -88,6 +90,10 @@ class Verdicts:
         bits = self._verdict_bits[self.engine.settings.policy.internal_error]
         try:
             data = packet.get_payload()
+            probes = self.probes
+            if probes.expecting and probes.catches(data, packet.indev, now.mono):
+                bits = self._verdict_bits[Verdict.DROP]  # it must not get any further
+                return
             decision = self.engine.inspect(
                 Packet(data, LINKTYPE_RAW, len(data), packet.indev), now
             )

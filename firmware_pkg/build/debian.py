@@ -39,6 +39,7 @@ Description: firewall for SIP against phone-line hijacking
 
 _SETTINGS: Final = (
     ('#store = "/etc/ringfence/rules"', 'store = "/var/lib/ringfence/rules"'),
+    ('#file = "/etc/ringfence/state.json"', 'file = "/var/lib/ringfence/state.json"'),
 )
 """Where Debian wants what a program writes by itself."""
 

@@ -47,6 +47,7 @@ def fragments(lab: Lab, src: str) -> tuple[int, int]:
     return len(left), len(came)
 
 
+@both_bindings
 @pytest.mark.parametrize("family", ["v4", "v6"])
 def test_large_honest_invite_passes_unharmed(any_lab: Lab, family: str) -> None:
     lab = any_lab

@@ -21,6 +21,7 @@ from lab.network import Lab
 from lab.phones import Phone
 
 pytestmark = pytest.mark.netns
+both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
 
 TRIED_BEFORE = 30
 """Wrong passwords in the list ahead of the right one."""
@@ -51,6 +52,7 @@ def test_svcrack_finds_the_password_without_the_agent(nat_lab: Lab) -> None:
     assert passwords_at_the_registrar(nat_lab) > TRIED_BEFORE
 
 
+@both_bindings
 def test_svcrack_gets_five_tries_and_a_ban(nat_lab: Lab) -> None:
     peers.start_registrar(nat_lab)
     with Agent(nat_lab, {"rules.scanner": {"mode": "off"}}) as agent:

@@ -87,6 +87,7 @@ def test_agent_sees_what_it_lets_pass(lab: Lab) -> None:
         assert agent.stop()["messages"] == 21
 
 
+@both_bindings
 def test_packets_pass_while_the_agent_is_dead_and_a_new_one_takes_over(
     lab: Lab,
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_start_under_traffic_loses_nothing(lab: Lab, killed: bool) -> None:
     assert stream.missing() == []
 
 
+@both_bindings
 def test_a_kill_under_traffic_loses_what_waited_and_says_so(lab: Lab) -> None:
     most = 0
     with Stream(lab) as stream:

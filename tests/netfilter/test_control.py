@@ -103,6 +103,35 @@ def test_the_next_agent_clears_up_after_a_killed_one(
 
 
 @pytest.mark.netns
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_what_a_killed_agent_left_can_be_cleared(
+    beginning: Beginning, entered: Namespace
+) -> None:
+    beginning(entered)
+    before = entered.ruleset()
+    Control().clear()
+    assert entered.ruleset() == before, "nothing of ours is there"
+    Control().install(PLAN)
+    assert entered.ruleset() != before
+    Control().clear()
+    assert entered.ruleset() == before
+
+
+@pytest.mark.netns
+def test_that_it_cannot_be_cleared_is_said(
+    entered: Namespace, first_in_path: Path
+) -> None:
+    put_before(
+        first_in_path,
+        "nft",
+        'case "$*" in "-f -") echo "not permitted" >&2; exit 1;; esac; "$REAL" "$@"',
+    )
+    with pytest.raises(KernelError) as refused:
+        Control().clear()
+    assert str(refused.value) == "nft did not remove our table: not permitted"
+
+
+@pytest.mark.netns
 def test_what_a_user_adds_while_the_agent_runs_stays(entered: Namespace) -> None:
     agent = Control()
     agent.install(PLAN)

@@ -40,7 +40,7 @@ CHANGES: Final = 5.0
 """Seconds that one who changes state.json waits for another one; a slot on slow flash
 is written in less."""
 _TURN: Final = 0.05
-_HEADROOM: Final = 64 << 10
+HEADROOM: Final = 64 << 10
 """Bytes that have to be left on the disk besides a slot: state.json, twice."""
 
 
@@ -284,9 +284,9 @@ class Store:
             room = os.statvfs(folder)
         except OSError as error:
             raise self._unwritten(folder, error) from error
-        if room.f_bavail * room.f_frsize < size + _HEADROOM:
+        if room.f_bavail * room.f_frsize < size + HEADROOM:
             raise BundleError(
-                f"{folder}: expected room for {size + _HEADROOM} bytes, there are "
+                f"{folder}: expected room for {size + HEADROOM} bytes, there are "
                 f"{room.f_bavail * room.f_frsize}"
             )
 

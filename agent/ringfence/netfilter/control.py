@@ -66,6 +66,7 @@ class Control:
             if not self.native_queue:
                 self._remove_xtables()
             raise
+        self._spare(plan)
 
     def home_is_there(self) -> bool:
         """Tell whether an agent that was killed left the home networks in force."""
@@ -93,6 +94,7 @@ class Control:
         self._put(nft.render(plan, native_queue=self.native_queue))
         if not self.native_queue:
             self._install_xtables(plan)
+        self._spare(plan)
         return home
 
     def _put_home(self, home: Ranges) -> None:
@@ -137,6 +139,10 @@ class Control:
         if keep_bans and self._try(nft.render_only_bans(), check=False) is None:
             return
         self._try(nft.render_removal(), check=False)
+
+    def _spare(self, plan: Plan) -> None:
+        """Have OpenWrt's firewall, where it is, not offload what has to be seen."""
+        self._try(nft.render_not_offloaded(plan.sip_ports), check=False)
 
     def clear(self) -> None:
         """Take away what an agent has left that was killed.

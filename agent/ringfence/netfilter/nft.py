@@ -35,6 +35,10 @@ from ringfence.netfilter.origins import NOBODY, Networks
 
 TABLE: Final = "ringfence"
 
+FW4_SET: Final = "inet fw4 ringfence_sip"
+"""Ports that OpenWrt's firewall keeps out of its flow table; the package's include for
+fw4 (`firmware_pkg/files/ringfence.nft`) declares it, and no other system has it."""
+
 HOOKS: Final = ("input", "forward", "output")
 COUNTERS: Final = (
     *("asked", "passed", "rejected", "dropped", "unheard", "untracked"),
@@ -151,6 +155,22 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         lines.append(_hooked("enforce", hook, _ENFORCE, enforce))
     lines += ["}", ""]
     return "\n".join(lines)
+
+
+def base_chains(*, native_queue: bool) -> dict[str, tuple[str, int]]:
+    """Return hook and priority of every chain of ours that is hooked, by its name."""
+    steps = {"inspect": _INSPECT, "enforce": _ENFORCE}
+    if native_queue:
+        steps["queue"] = _QUEUE
+    return {
+        "shield_prerouting": ("prerouting", _SHIELD),
+        "untrack_output": ("output", _SHIELD),
+        **{
+            f"{step}_{hook}": (hook, priority)
+            for step, priority in steps.items()
+            for hook in HOOKS
+        },
+    }
 
 
 def render_hearing() -> str:
@@ -306,6 +326,15 @@ def render_wan(names: tuple[str, ...]) -> str:
     if names:
         elements = shield.interfaces(names)
         lines.append(f"add element inet {TABLE} wan {{ {elements} }}")
+    return "\n".join([*lines, ""])
+
+
+def render_not_offloaded(ports: frozenset[int]) -> str:
+    """Return text that tells fw4 which ports must not be offloaded."""
+    lines = [f"flush set {FW4_SET}"]
+    if ports:
+        elements = ", ".join(str(port) for port in sorted(ports))
+        lines.append(f"add element {FW4_SET} {{ {elements} }}")
     return "\n".join([*lines, ""])
 
 
