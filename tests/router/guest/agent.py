@@ -1,5 +1,6 @@
 """The agent as its user sees it: its service, its journal, its socket, its table."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -14,6 +15,9 @@ CONFIG: Final = Path("/etc/ringfence/ringfence.toml")
 SOCKET: Final = "/run/ringfence/control.sock"
 QUEUES: Final = Path("/proc/net/netfilter/nfnetlink_queue")
 
+LONGEST: Final = 120.0
+"""Seconds for one command."""
+
 PATIENCE: Final = 60.0
 """Seconds for the agent to start, on the slowest CPU, emulated."""
 
@@ -22,20 +26,41 @@ Event = dict[str, Any]
 
 def run(*command: str, fails: bool = False, stdin: str = "") -> str:
     """Run a command; returns what it said. A failure is `NotShownError` unless it may be."""
-    done = subprocess.run(  # noqa: S603 - commands of this test
-        command,
-        input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - commands of this test
+            command,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        said = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout
+        raise NotShownError(
+            f"{' '.join(command)} not at its end after {LONGEST:g} s: {said}\n"
+            f"{processes()}{Path('/proc/meminfo').read_text()}"
+        ) from None
     if done.returncode != 0 and not fails:
         raise NotShownError(
             f"{' '.join(command)} ended with {done.returncode}: {done.stdout}"
         )
     return done.stdout
+
+
+def processes() -> str:
+    """Tell what runs and what it waits for, to find out why nothing goes on."""
+    lines = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if words:
+                state = (folder / "stat").read_text().rpartition(")")[2].split()
+                ticks = f"{state[11]}+{state[12]} ticks, {state[21]} pages"
+                waits = (folder / "wchan").read_text()
+                lines.append(f"{folder.name} {state[0]} {ticks}, {waits}: {words}\n")
+    return "".join(lines)
 
 
 def events(kind: str = "", **fields: object) -> list[Event]:

@@ -28,10 +28,15 @@ class Everyday:
         self._trunk = trunk
         self._before = agent.available()
 
-    def show(self) -> bool:
-        """Show everything; False as soon as there is no agent to go on with."""
+    def show(self, *, brief: bool = False) -> bool:
+        """Show everything; False as soon as there is no agent to go on with.
+
+        `brief` only installs the package.
+        """
         if not claim("package_installs_and_starts", self.installs):
             return False
+        if brief:
+            return True
         return all(
             [
                 claim("restrictions_of_the_unit_hold", self.is_restricted),

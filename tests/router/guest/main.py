@@ -1,5 +1,6 @@
 """Entry of the test in the router; which part of it, the kernel's command line says.
 
+router.brief=1                       leave out what is shown of a working day
 router.phase=first | again | last    what is shown in this boot
 router.versions=2,3                  bundles that the agent may run on after a cut
 router.install=4                     the bundle to be installed then
@@ -34,7 +35,8 @@ def show(asked: dict[str, str]) -> None:
             Server(places.INSIDE, places.PBX) as pbx,
             Server(places.OUTSIDE, places.TRUNK) as trunk,
         ):
-            if not everyday.Everyday(pbx, trunk).show() and not agent.is_listening():
+            shown = everyday.Everyday(pbx, trunk).show(brief="brief" in asked)
+            if not shown and not agent.is_listening():
                 return
     else:
         versions = tuple(int(one) for one in asked["versions"].split(","))
