@@ -15,9 +15,6 @@ from typing import Final
 from router.machines import Machine
 from router.root import Boot
 
-MEMORY: Final = 128
-"""MB that a router has."""
-
 _PREFIX: Final = b"@router "
 _MOST_KEPT: Final = 400
 """Lines of the console that are shown when something went wrong."""
@@ -31,9 +28,17 @@ class Power:
     """A machine that is switched on; as a context manager it is off at the end."""
 
     def __init__(
-        self, machine: Machine, boot: Boot, disk: Path, log: Path, *words: str
+        self,
+        machine: Machine,
+        boot: Boot,
+        disk: Path,
+        log: Path,
+        *words: str,
+        memory: int = 0,
     ) -> None:
         """Switch it on; `words` go to the kernel's command line.
+
+        `memory` in MB takes the place of what the machine has.
 
         What it writes to its disk stays there, whenever the power is cut: the host's
         memory holds it as a drive's would that loses nothing.
@@ -49,7 +54,13 @@ class Power:
                 # Whatever becomes of us, no machine is left running.
                 *("setpriv", "--pdeathsig", "KILL"),
                 *(machine.emulator, "-accel", "tcg", *machine.options),
-                *("-m", str(MEMORY), "-nographic", "-no-reboot", "-nodefaults"),
+                *(
+                    "-m",
+                    str(memory or machine.memory),
+                    "-nographic",
+                    "-no-reboot",
+                    "-nodefaults",
+                ),
                 *("-serial", "stdio", "-monitor", "none", "-net", "none"),
                 *("-kernel", str(boot.kernel), *initial, "-append", line),
                 *("-drive", f"file={disk},if=none,id=disk,format=raw"),

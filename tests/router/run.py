@@ -35,7 +35,8 @@ _DEBIAN: Final = payload.PROJECT / ".ci/debian"
 class Run:
     """What one call of the program makes, in a folder of its own."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(self, folder: Path, log: Path, memory: int) -> None:
+        self.memory = memory
         self.folder = folder
         self.log = log
         self.results: dict[str, list[trial.Result]] = {}
@@ -48,6 +49,8 @@ class Run:
             for line in text.splitlines():
                 sys.stdout.write(f"{who:<7}| {line}\n")
             sys.stdout.flush()
+            with (self.log / f"{who}.txt").open("a", encoding="utf-8") as log:
+                log.write(text + "\n")
 
     @contextmanager
     def timed(self, who: str, step: str) -> Iterator[None]:
@@ -81,7 +84,9 @@ class Run:
         console = self.log / f"{name}.console"
         console.unlink(missing_ok=True)
         shown = trial.Trial(
-            machine, boot, disk, console, lambda text: self.say(name, text)
+            *(machine, boot, disk, console),
+            lambda text: self.say(name, text),
+            self.memory,
         )
         self.results[name] = shown.results
         with self.timed(name, f"{len(trial.CUTS) + 1} boots"):
@@ -116,6 +121,13 @@ def main() -> int:
     parser.add_argument(
         "--package", type=Path, metavar="FILE", help="a .deb that is built already"
     )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        default=0,
+        metavar="MB",
+        help="in place of a machine's own",
+    )
     args = parser.parse_args()
     machines = [MACHINES[name] for name in args.arch or DEFAULT]
     if os.geteuid() != 0:
@@ -131,7 +143,9 @@ def main() -> int:
             cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
         log = args.log or folder / "log"
         log.mkdir(parents=True, exist_ok=True)
-        run = Run(folder, log)
+        for old in log.glob("*.txt"):
+            old.unlink()
+        run = Run(folder, log, args.memory)
         code = _go(run, machines, args.package)
         seconds: dict[str, object] = {
             **run.seconds,

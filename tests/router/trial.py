@@ -54,7 +54,9 @@ class Trial:
         disk: Path,
         log: Path,
         say: Callable[[str], None],
+        memory: int = 0,
     ) -> None:
+        self._memory = memory
         self._machine, self._boot, self._disk, self._log = machine, boot, disk, log
         self._say = say
         self.results: list[Result] = []
@@ -90,7 +92,11 @@ class Trial:
     def _boot_once(self, words: list[str], cut: Cut | None) -> bool:
         """Go through one boot; False when the next one would make no sense."""
         patience = PATIENCE * self._machine.patience
-        with Power(self._machine, self._boot, self._disk, self._log, *words) as power:
+        with Power(
+            *(self._machine, self._boot, self._disk, self._log),
+            *words,
+            memory=self._memory,
+        ) as power:
             try:
                 for line in power.messages(patience):
                     message = json.loads(line)
