@@ -144,7 +144,7 @@ class Daemon:
             signal.signal(number, self._signalled)
 
         links = notices.LinkNotices()
-        tables = notices.TableNotices()
+        tables = notices.TableWatch()
         self._look_back()
         self._remember()
         self._queue = Queue(
@@ -165,7 +165,7 @@ class Daemon:
         except KernelError:
             self._queue.close()
             raise
-        tables.deleted()
+        tables.remember()
         self._verdicts.open_answering(_now())
         self._adopt()
         self._ready("ready")
@@ -180,10 +180,10 @@ class Daemon:
             tables.close()
 
     def _loop(
-        self, wake: int, links: notices.LinkNotices, tables: notices.TableNotices
+        self, wake: int, links: notices.LinkNotices, tables: notices.TableWatch
     ) -> None:
         poll = select.poll()
-        for source in (wake, self._queue, links, tables):
+        for source in (wake, self._queue, links):
             poll.register(source, select.POLLIN)
         asked = -1
         if self._socket is not None:
@@ -197,8 +197,11 @@ class Daemon:
                 refilled = self._refill.fileno()
                 poll.register(refilled, select.POLLIN)
             mono = time.monotonic()
-            kept = self._keeping.wait(_now().mono)
-            wait = max(0.0, min(due - mono, self._stock.wait(mono), kept))
+            wait = min(
+                *(due - mono, self._stock.wait(mono), tables.wait(mono)),
+                self._keeping.wait(_now().mono),
+            )
+            wait = max(0.0, wait)
             if self._severing.busy:
                 wait = min(wait, 1.0)
             ready = {fd for fd, _ in poll.poll(wait * 1000)}
@@ -209,8 +212,9 @@ class Daemon:
             if links.fileno() in ready:
                 links.drain()
                 self._watch_links()
-            if tables.fileno() in ready and tables.deleted():
+            if tables.lost(time.monotonic()):
                 self._reinstall()
+                tables.remember()
             if self._socket is not None and asked in ready:
                 self._socket.serve()
             if self._refill is not None and refilled in ready:

@@ -104,8 +104,8 @@ def test_home_networks_that_a_killed_agent_left_hold_on(text: str) -> None:
     assert first.networks().not_foreign == ((), ())
     assert first == whole._replace(networks=first.networks, home_stays=True)
     ruleset = render(first, native_queue=True)
-    assert "flush set inet ringfence exempt4" in ruleset
-    assert "flush set inet ringfence home4" not in ruleset
+    assert "delete set inet ringfence exempt4" in ruleset
+    assert "delete set inet ringfence home4" not in ruleset
     assert asks_home(ruleset)
     without = first_plan(whole, settings)
     assert not asks_home(render(without, native_queue=True))

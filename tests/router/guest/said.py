@@ -1,0 +1,76 @@
+"""What the test says on the console: one JSON object a line, for the host to judge."""
+
+import json
+import os
+import subprocess
+import time
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+PREFIX: Final = "@router "
+CONSOLE: Final = "/dev/console"
+
+
+class NotShownError(Exception):
+    """A claim does not hold; says what was found in its stead."""
+
+
+def say(**record: object) -> None:
+    """Write one record in one piece, so that the kernel cannot write in between."""
+    line = f"\n{PREFIX}{json.dumps(record)}\n".encode()
+    console = os.open(CONSOLE, os.O_WRONLY | os.O_NOCTTY)
+    try:
+        os.write(console, line)
+    finally:
+        os.close(console)
+
+
+def claim(name: str, shown: Callable[[], dict[str, object] | None]) -> bool:
+    """Show one claim; what it returns are figures."""
+    begin = time.monotonic()
+    figures: dict[str, object] | None = None
+    why = ""
+    try:
+        figures = shown()
+    except NotShownError as failed:
+        why = str(failed)
+    except Exception:  # whatever it is, the rest is to be shown all the same
+        why = traceback.format_exc()
+    say(
+        claim=name,
+        ok=not why,
+        why=why[-1500:],
+        figures=figures or {},
+        took=round(time.monotonic() - begin, 2),
+    )
+    if why:
+        show_journal()
+    return not why
+
+
+def show_journal() -> None:
+    """Show what systemd, the agent and the kernel said last, for a person to find why."""
+    done = subprocess.run(
+        ["journalctl", "-q", "-b", "--no-pager", "-o", "short-monotonic", "-n", "40"],  # noqa: S607
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    say(console=done.stdout)
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    """Raise `NotShownError` unless something holds."""
+    if not holds:
+        raise NotShownError(otherwise)
+
+
+def wait_for(found: Callable[[], bool], seconds: float, what: str) -> float:
+    """Wait until something is so; returns how long that took."""
+    begin = time.monotonic()
+    while not found():
+        if time.monotonic() - begin > seconds:
+            raise NotShownError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.05)
+    return time.monotonic() - begin
