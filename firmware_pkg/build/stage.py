@@ -23,6 +23,9 @@ _AGENT: Final = ROOT / "agent" / "ringfence"
 _RULES: Final = ROOT / "rules"
 _WITHOUT_HISTORY: Final = 315_532_800
 
+RULES: Final = frozenset({".toml", ".csv", ".jsonl", ".tbl", ".md"})
+"""How files of rules end, without the generators of their tables."""
+
 
 class Entry(NamedTuple):
     """One file of a package; folders follow from the paths."""
@@ -81,15 +84,21 @@ def source_date() -> int:
 def code(folder: str) -> Iterator[Entry]:
     """Yield the package `ringfence` below a folder, its rules inside of it.
 
-    What the wheel holds, that is: rules without the generators of their tables.
+    What the wheel holds, that is.
     """
     for path in sorted(_AGENT.rglob("*.py")):
         inside = path.relative_to(_AGENT).as_posix()
         yield Entry(f"{folder}/ringfence/{inside}", path.read_bytes())
     for path in sorted(_RULES.rglob("*")):
         inside = path.relative_to(_RULES).as_posix()
-        if path.is_file() and path.suffix in {".toml", ".csv", ".jsonl", ".tbl", ".md"}:
+        if path.is_file() and path.suffix in RULES and not hidden(path, _RULES):
             yield Entry(f"{folder}/ringfence/_rules/{inside}", path.read_bytes())
+
+
+def hidden(path: Path, folder: Path) -> bool:
+    """Tell whether a file is a cache's or an editor's, somewhere below a folder."""
+    parts = path.relative_to(folder).parts
+    return any(part[0] == "." or part == "__pycache__" for part in parts)
 
 
 def shipped(name: str, path: str, mode: int = 0o644, *, kept: bool = False) -> Entry:
