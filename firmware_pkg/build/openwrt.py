@@ -77,6 +77,8 @@ PRERM: Final = """\
 [ -z "$IPKG_INSTROOT" ] || exit 0
 [ "$PKG_UPGRADE" = 1 ] && exit 0
 uci -q delete firewall.ringfence && uci commit firewall
+# A stop leaves bans in force where keep_bans is 1, and a killed agent leaves all.
+/etc/init.d/ringfence clear
 exit 0
 """
 """Sourced before removing and before an upgrade, while everything still runs."""

@@ -260,6 +260,8 @@ def test_removing(router: OpenWrt) -> None:
     router.script("postrm")
     assert router.trace() == [
         "uci commit firewall",
+        # Bans that outlive a restart have to go, and the agent with them.
+        *("kill ringfence", "ringfence cleanup"),
         "kill ringfence",
         "firewall reload",
     ]
