@@ -18,7 +18,9 @@ DESCRIPTION: Final = (
     "Reads SIP signalling from NFQUEUE and stops phone-line hijacking: registrations "
     "from abroad, calls to destinations that toll fraud pays for, password guessing."
 )
-LICENSE: Final = "Apache-2.0"
+LICENSE: Final = "Apache-2.0 AND CC-BY-SA-4.0 AND Unicode-3.0"
+"""The code; the country table; the names of countries."""
+
 SECTION: Final = "net"
 MAINTAINER: Final = "The ringfence developers"
 

@@ -62,6 +62,7 @@ def test_formalities(path: Path) -> None:
 def test_it_says_what_the_ipk_says() -> None:
     assert variables(AGENT)["PKG_VERSION"] == __version__ == stage.version()
     assert f"{__version__}-r{variables(AGENT)['PKG_RELEASE']}" == openwrt.release()
+    assert variables(AGENT)["PKG_LICENSE"] == openwrt.LICENSE
     (line,) = re.findall(r"^  DEPENDS:=(.*)$", AGENT.read_text(), re.MULTILINE)
     assert line.split() == ["+python3-light", *(f"+{one}" for one in openwrt.DEPENDS)]
     assert "PKGARCH:=all" in AGENT.read_text()

@@ -84,7 +84,8 @@ def test_the_fields(package: bytes) -> None:
     assert found["Package"] == "ringfence"
     assert found["Version"] == f"{__version__}-r1"
     assert found["Architecture"] == "all"
-    assert found["License"] == "Apache-2.0"
+    # What the table of countries and the names in it are under, too.
+    assert found["License"] == "Apache-2.0 AND CC-BY-SA-4.0 AND Unicode-3.0"
     assert found["Section"] == "net"
     depends = found["Depends"].split(", ")
     assert depends[0] == "python3-light (>= 3.11)"
