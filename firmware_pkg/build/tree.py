@@ -18,8 +18,8 @@ def write(entries: Iterable[Entry], root: Path, time: int) -> None:
     they are the router's own /usr and /etc.
     """
     held = list(entries)
-    root.mkdir(parents=True, exist_ok=True)
-    for name in folders(entry.path for entry in held):
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for name in ["", *folders(entry.path for entry in held)]:
         folder = root / name
         if not folder.is_dir():
             folder.mkdir()

@@ -76,7 +76,8 @@ def test_a_tree_can_be_entered_whatever_the_umask(tmp_path: Path) -> None:
         assert make.main(["tree", str(tmp_path / "files")]) == 0
     finally:
         os.umask(before)
-    folders = [path for path in (tmp_path / "files").rglob("*") if path.is_dir()]
+    files = tmp_path / "files"
+    folders = [files, *(path for path in files.rglob("*") if path.is_dir())]
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o755}
 
 
