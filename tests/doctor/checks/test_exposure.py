@@ -33,9 +33,14 @@ def test_exposure(strangers: int, days: int, honest: int | None, state: str) -> 
 
 def test_an_agent_that_does_not_count_is_unknown() -> None:
     old = {name: value for name, value in AGENT.items() if name != "exposure"}
-    assert one("exposure", agent=old).state == "unknown"
-    assert one("exposure", agent=None).state == "unknown"
-    assert one("exposure", agent=Unread("not root")).state == "unknown"
+    for found, why in (
+        (old, "this agent does not count them"),
+        (None, "no agent runs"),
+        (Unread("not root"), "not root"),  # there may be one
+    ):
+        said = one("exposure", agent=found)
+        assert said.state == "unknown"
+        assert said.what.endswith(f"is not known: {why}")
 
 
 def test_what_to_type_names_the_sections_of_openwrt() -> None:

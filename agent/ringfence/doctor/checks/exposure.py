@@ -22,11 +22,16 @@ def exposure(readings: Readings) -> Iterator[Finding]:
     agent = running(readings)
     seen = None if agent is None else agent.get("exposure")
     if not isinstance(seen, Mapping):
+        if isinstance(readings.agent, Unread):
+            why = readings.agent.why
+        elif agent is None:
+            why = "no agent runs"
+        else:
+            why = "this agent does not count them"
         yield Finding(
             "exposure",
             UNKNOWN,
-            "whether strangers reach the SIP port is not known: "
-            + ("no agent runs" if agent is None else "this agent does not count them"),
+            f"whether strangers reach the SIP port is not known: {why}",
         )
         return
     now = None if isinstance(readings.clock, Unread) else readings.clock.now
