@@ -32,6 +32,7 @@ from ringfence.keeping import Keeping
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
 from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.privilege import require_privilege
 from ringfence.netfilter.queue import Queue, QueuedPacket, losses
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant
@@ -44,8 +45,6 @@ COUNTERS_EVERY: Final = 300.0
 
 DRAIN: Final = 1.0
 """Seconds that packets still in the queue get to be judged when the agent stops."""
-
-_CAP_NET_ADMIN: Final = 12
 
 
 def _now() -> Instant:
@@ -65,18 +64,6 @@ def _kernel_counters(counting: bans.Counting | None) -> dict[str, int]:
         return (counting.finish() if counting is not None else None) or {}
     except KernelError:
         return {}
-
-
-def require_privilege(status: Path = Path("/proc/self/status")) -> None:
-    """Raise `KernelError` unless this process may administer the network."""
-    for line in status.read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "CapEff" and int(value, 16) >> _CAP_NET_ADMIN & 1:
-            return
-    raise KernelError(
-        "this needs the capability CAP_NET_ADMIN; run it as root or give it to the "
-        "service"
-    )
 
 
 class _Refilling(NamedTuple):
