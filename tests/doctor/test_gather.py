@@ -182,10 +182,15 @@ def test_ports_that_others_can_reach(tmp_path: Path) -> None:
     udp = (
         "1: 00000000:13C4 00000000:0000 07\n"  # 5060
         "2: 0100007F:0035 00000000:0000 07\n"  # on loopback
+        "2: 7F000001:0036 00000000:0000 07\n"  # of a big endian machine
         "3: 0101A8C0:D431 08080808:0035 01\n"  # connected
     )
     (tmp_path / "net/udp").write_text(head + udp)
-    six = f"1: {'0' * 32}:13C5 {'0' * 32}:0000 07\n"
+    six = (
+        f"1: {'0' * 32}:13C5 {'0' * 32}:0000 07\n"
+        f"2: {'0' * 24}01000000:0035 {'0' * 32}:0000 07\n"
+        f"2: {'0' * 31}1:0036 {'0' * 32}:0000 07\n"
+    )
     (tmp_path / "net/udp6").write_text(head + six)
     assert bound_ports(tmp_path, "udp") == {5060, 5061}
     (tmp_path / "net/udp6").unlink()  # a kernel without IPv6
@@ -199,6 +204,10 @@ def test_what_opens_the_port_on_openwrt() -> None:
         "firewall.@redirect[0]",
         "firewall.sip",
     )
+    provider = SHOWN + "firewall.sip.src_ip='198.51.100.7'\n"
+    assert openings(provider, frozenset({5060})) == ("firewall.@redirect[0]",)
+    unsaid = SHOWN.replace("firewall.sip.target='ACCEPT'\n", "")
+    assert openings(unsaid, frozenset({5060})) == ("firewall.@redirect[0]",)
     assert openings(SHOWN, frozenset({80})) == ("firewall.@rule[6]",)
     assert openings("", frozenset({5060})) == ()
 

@@ -38,7 +38,13 @@ T = TypeVar("T")
 
 _LISTENING: Final = {"udp": "07", "tcp": "0A"}
 """State of a bound socket in /proc/net, by transport: TCP_CLOSE, TCP_LISTEN."""
-_LOOPBACK: Final = ("0100007F", "7F000001", "00000000000000000000000001000000")
+_LOOPBACK: Final = (
+    *("0100007F", "00000000000000000000000001000000"),
+    *("7F000001", "00000000000000000000000000000001"),
+)
+"""127.0.0.1 and ::1, as little and as big endian machines write them."""
+_UNSAID: Final = {"redirect": "DNAT", "rule": "DROP"}
+"""What a section of OpenWrt's firewall does that has no target."""
 _SYNCED: Final = "/run/systemd/timesync/synchronized"
 _ROOT: Final = 0
 
@@ -298,7 +304,7 @@ def _uci_openings(ports: frozenset[int]) -> tuple[str, ...]:
 def openings(text: str, ports: frozenset[int]) -> tuple[str, ...]:
     """List the sections of OpenWrt's firewall that open one of those ports to the WAN.
 
-    `text` is what `uci show firewall` prints: `firewall.@redirect[0].src='wan'`.
+    Not those for some addresses of it alone: by these the provider calls in. `text` is what `uci show firewall` prints: `firewall.@redirect[0].src='wan'`.
     """
     sections: dict[str, dict[str, Any]] = {}
     for line in text.splitlines():
@@ -311,7 +317,8 @@ def openings(text: str, ports: frozenset[int]) -> tuple[str, ...]:
         if said.get("type") in ("redirect", "rule")
         and str(said.get("src", "")).startswith("wan")
         and said.get("enabled") != "0"
-        and said.get("target", "DNAT").upper() in ("DNAT", "ACCEPT")
+        and not (said.get("src_ip") or said.get("ipset"))
+        and said.get("target", _UNSAID[said["type"]]).upper() in ("DNAT", "ACCEPT")
         and _names(said.get("src_dport") or said.get("dest_port") or "", ports)
     )
 
