@@ -25,6 +25,8 @@ from ringfence.doctor.readings import Unread
 from ringfence.errors import KernelError
 from stores import Router, archive
 
+UFW = "ufw/ufw.conf"
+
 SHOWN = """firewall.@defaults[0]=defaults
 firewall.@zone[1]=zone
 firewall.@zone[1].name='wan'
@@ -83,7 +85,8 @@ def test_whatever_goes_wrong_becomes_a_reason() -> None:
     [
         (["openwrt_release"], ["opkg", "fw4"], ("openwrt", "opkg", "fw4")),
         (["openwrt_release"], ["apk", "fw4"], ("openwrt", "apk", "fw4")),
-        (["debian_version"], ["apt-get", "ufw"], ("debian", "apt", "ufw")),
+        (["debian_version", UFW], ["apt-get", "ufw"], ("debian", "apt", "ufw")),
+        (["debian_version"], ["apt-get", "ufw"], ("debian", "apt", "")),
         (["debian_version"], ["firewall-cmd"], ("debian", "apt", "firewalld")),
         ([], ["apt-get"], ("other", "", "")),
     ],
@@ -95,12 +98,15 @@ def test_what_system_this_is(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    etc, programs_in = tmp_path / "etc", tmp_path / "bin"
+    programs_in.mkdir()
     for name in files:
-        (tmp_path / name).touch()
+        (etc / name).parent.mkdir(parents=True, exist_ok=True)
+        (etc / name).write_text("# on\nENABLED=yes\n")
     for name in programs:
-        (tmp_path / name).touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert machine(Root(etc=tmp_path))[:3] == expected
+        (programs_in / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(programs_in))
+    assert machine(Root(etc=etc))[:3] == expected
 
 
 def test_a_configuration_with_errors_is_read_with_all_of_them(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def machine(root: Root) -> Machine:
         system = "debian"
     packages = {"openwrt": ("apk", "opkg"), "debian": ("apt-get",)}.get(system, ())
     found = next((name for name in packages if find(name)), packages[-1:])
-    firewalls = ("fw4", "ufw", "firewall-cmd")
+    ufw = ("ufw",) if _ufw_is_on(root.etc / "ufw" / "ufw.conf") else ()
+    firewalls = ("fw4", *ufw, "firewall-cmd")
     firewall = next((name for name in firewalls if find(name)), "")
     return Machine(
         system,
@@ -136,6 +137,15 @@ def machine(root: Root) -> Machine:
         sys.version_info[:2],
         __version__,
     )
+
+
+def _ufw_is_on(path: Path) -> bool:
+    """Tell whether ufw does anything: many have it installed and switched off."""
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return False
+    return "ENABLED=yes" in (line.strip() for line in lines)
 
 
 def read_configured(path: Path | None) -> Configured:
