@@ -289,8 +289,9 @@ def bound_ports(proc: Path, transport: str) -> frozenset[int]:
 
 
 def _interfaces(proc: Path) -> frozenset[str]:
-    lines = (proc / "net/dev").read_text(encoding="ascii").splitlines()[2:]
-    return frozenset(line.partition(":")[0].strip() for line in lines)
+    text = (proc / "net/dev").read_text(encoding="utf-8", errors="replace")
+    lines = text.split("\n")[2:]
+    return frozenset(line.partition(":")[0].strip() for line in lines if line)
 
 
 def _helper_sysctl(proc: Path) -> int | None:
