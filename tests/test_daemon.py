@@ -4,6 +4,7 @@ The live tests run whole agents; here single stages are made to fail. Only the q
 packet is an imitation: a real one cannot be made without a kernel.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -454,6 +455,30 @@ def test_a_reload_takes_everything_or_nothing(
     queued = Queued(udp(register(), ABROAD))
     agent.daemon._packet(queued)
     assert queued.mark & 0xF00 == Plan(0, frozenset(), 0xF00).bits(Code.PASS)
+
+
+def test_without_a_process_to_be_had_all_stays_as_it_was(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full table of processes, or no memory: the agent must not end over it."""
+    agent = start("")
+    agent.configure('[origin]\nhome = ["NL"]\n')
+
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fork", refuse)
+        agent.daemon._reconfigure()
+        agent.daemon._begin_offload()
+    reload, offload = agent.events()
+    assert (reload["type"], reload["ok"]) == ("reload", False)
+    assert reload["problems"] == ["cannot fork: Resource temporarily unavailable"]
+    assert offload["notice"] == "no-offload"
+    agent.daemon._reconfigure()
+    agent.daemon._refilled()
+    *_, reloaded = agent.events()
+    assert (reloaded["type"], reloaded["ok"]) == ("reload", True)
 
 
 @pytest.mark.parametrize(

@@ -301,8 +301,18 @@ class Daemon:
             self._reload |= notice.reload
 
     def _begin(self, refilling: "_Refilling") -> None:
-        self._refilling = refilling
-        self._refill = self._control.begin_refill(refilling.plan)
+        try:
+            self._refill = self._control.begin_refill(refilling.plan)
+        except OSError as error:  # no process to be had: the old ruleset stays
+            self._unfilled(refilling.why, KernelError(f"cannot fork: {error.strerror}"))
+        else:
+            self._refilling = refilling
+
+    def _unfilled(self, why: str, error: KernelError) -> None:
+        if why == "reload":
+            self._reload_failed(error)
+        else:
+            self._log.event("notice", _now(), notice="no-offload", error=str(error))
 
     def _refilled(self) -> None:
         """Go on with what the kernel has taken, or with the old."""
@@ -315,9 +325,7 @@ class Daemon:
         except KernelError as error:
             if done.why == "reload":
                 self._stock.refuse()
-                self._reload_failed(error)
-            else:
-                self._log.event("notice", _now(), notice="no-offload", error=str(error))
+            self._unfilled(done.why, error)
             return
         if done.why == "reload":
             self._verdicts.speak(done.plan)

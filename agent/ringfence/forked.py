@@ -47,8 +47,12 @@ class Forked:
         except (RingfenceError, OSError) as error:
             complaint = str(error) or unfinished
         finally:
-            os.write(sink, complaint.encode()[:MAX_COMPLAINT])
-            os._exit(1 if complaint else 0)
+            # Whatever becomes of the complaint: an agent that is gone reads none, and
+            # a child that came back from here would go on as a second agent.
+            try:
+                os.write(sink, complaint.encode()[:MAX_COMPLAINT])
+            finally:
+                os._exit(1 if complaint else 0)
 
     def fileno(self) -> int:
         """Return the descriptor to poll."""

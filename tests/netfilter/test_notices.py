@@ -73,6 +73,17 @@ def test_a_kernel_without_ipv6(tmp_path: Path) -> None:
     assert default_route_interfaces(tmp_path / "nothing") == []
 
 
+def test_a_name_may_be_any_bytes(tmp_path: Path) -> None:
+    """As of a tunnel that somebody named in his own language, by whatever encoding."""
+    line = route4("NAME", "00000000", "0003", "00000000")
+    beside = route4("büro", "000200C0", "0001", "00FFFFFF")
+    for name, expected in (("büro".encode(), "büro"), (b"b\xfcro", "b\ufffdro")):
+        text = f"{HEAD}\n{beside}\n{line}\n".encode().replace(b"NAME", name)
+        (tmp_path / "route").write_bytes(text)
+        assert default_route_interfaces(tmp_path) == [expected]
+    assert interface_indexes(["b\ufffdro"]) == frozenset()
+
+
 def test_indexes_leave_out_what_does_not_exist() -> None:
     assert interface_indexes(["lo", "no-such-thing"]) == interface_indexes(["lo"])
     assert len(interface_indexes(["lo"])) == 1

@@ -29,7 +29,7 @@ def default_route_interfaces(proc: Path = Path("/proc/net")) -> list[str]:
     """Name the interfaces that a default route, IPv4 or IPv6, goes out by."""
     names: set[str] = set()
     with contextlib.suppress(OSError):
-        for line in (proc / "route").read_text(encoding="ascii").splitlines()[1:]:
+        for line in _lines(proc / "route")[1:]:
             fields = line.split()
             # iface destination gateway flags refcnt use metric mask …
             if len(fields) >= 8 and fields[1] == fields[7] == "00000000":
@@ -37,7 +37,7 @@ def default_route_interfaces(proc: Path = Path("/proc/net")) -> list[str]:
                 if flags & _RTF_UP and not flags & _RTF_REJECT:
                     names.add(fields[0])
     with contextlib.suppress(OSError):
-        for line in (proc / "ipv6_route").read_text(encoding="ascii").splitlines():
+        for line in _lines(proc / "ipv6_route"):
             fields = line.split()
             # destination length source length next-hop metric refcnt use flags iface
             if len(fields) >= 10 and fields[0] == "0" * 32 and fields[1] == "00":
@@ -45,6 +45,11 @@ def default_route_interfaces(proc: Path = Path("/proc/net")) -> list[str]:
                 if flags & _RTF_UP and not flags & _RTF_REJECT and fields[9] != "lo":
                     names.add(fields[9])
     return sorted(names)
+
+
+def _lines(path: Path) -> list[str]:
+    # A name is whatever bytes somebody gave it; one that is no text is not found later.
+    return path.read_text(encoding="utf-8", errors="replace").split("\n")
 
 
 def interface_indexes(names: list[str]) -> frozenset[int]:
