@@ -507,6 +507,23 @@ def test_a_bad_reload_keeps_the_old_configuration(
     assert agent.daemon.engine.settings is before
 
 
+def test_a_table_that_cannot_be_put_back_is_tried_again_and_told_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = start("")
+    tried = []
+
+    def install(plan: Plan) -> None:
+        tried.append(plan)
+        if len(tried) < 3:
+            raise KernelError("busy")
+
+    monkeypatch.setattr(agent.daemon._control, "install", install)
+    assert [agent.daemon._reinstall() for _ in range(3)] == [False, False, True]
+    notices = [event["notice"] for event in agent.events()]
+    assert notices == ["table-lost", "table-reinstalled"]
+
+
 def test_state_survives_a_reload(start: Start) -> None:
     agent = start("")
     whole = register()

@@ -113,6 +113,7 @@ class Daemon:
         self._refill: Refill | None = None
         self._refilling: _Refilling | None = None
         self._offload_again = False
+        self._table_lost = False
         self._queue: Queue
 
     def run(self) -> None:
@@ -199,8 +200,7 @@ class Daemon:
             if links.fileno() in ready:
                 links.drain()
                 self._watch_links()
-            if tables.lost(time.monotonic()):
-                self._reinstall()
+            if tables.lost(time.monotonic()) and self._reinstall():
                 tables.remember()
             if self._socket is not None and asked in ready:
                 self._socket.serve()
@@ -249,16 +249,23 @@ class Daemon:
         if self._find_wan():
             self._control.face(tuple(self._wan))
 
-    def _reinstall(self) -> None:
-        """Put the ruleset back after somebody deleted it (`fw4 stop` deletes all)."""
+    def _reinstall(self) -> bool:
+        """Put the ruleset back after somebody deleted it (`fw4 stop` deletes all).
+
+        False when it could not be: then it is tried again, and told once.
+        """
         try:
             plan = self._plan()
             self._control.install(first_plan(plan, self.engine.settings))
-            self._log.event("notice", _now(), notice="table-reinstalled")
         except KernelError as error:
-            self._log.event("notice", _now(), notice="table-lost", error=str(error))
-        else:
-            self._begin_offload()
+            if not self._table_lost:
+                self._log.event("notice", _now(), notice="table-lost", error=str(error))
+            self._table_lost = True
+            return False
+        self._table_lost = False
+        self._log.event("notice", _now(), notice="table-reinstalled")
+        self._begin_offload()
+        return True
 
     def _begin_offload(self) -> None:
         """Have the home networks put in, for what the kernel can judge alone."""
