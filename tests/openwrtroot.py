@@ -122,9 +122,8 @@ esac
 #!/bin/sh
 echo "nft $*" >>/trace
 case "$*" in
-	"list table inet ringfence") [ -e /table ] ;;
 	"list set inet ringfence sip_ports") cat /table 2>/dev/null ;;
-	"add element inet fw4 "*) [ -e /fw4 ] ;;
+	"flush set inet fw4 "*) [ -e /fw4 ] ;;
 esac
 """,
 }

@@ -51,17 +51,10 @@ def _now() -> Instant:
     return Instant(time.monotonic(), time.time())  # noqa: TID251 - the one clock
 
 
-def _begin_counting() -> bans.Counting | None:
+def _kernel_counters() -> dict[str, int]:
+    """Read the counters, or have none: figures must not end the agent."""
     try:
-        return bans.Counting()
-    except KernelError:
-        return None
-
-
-def _kernel_counters(counting: bans.Counting | None) -> dict[str, int]:
-    """Wait for the counters, or have none: figures must not end the agent."""
-    try:
-        return (counting.finish() if counting is not None else None) or {}
+        return bans.counters() or {}
     except KernelError:
         return {}
 
@@ -178,7 +171,6 @@ class Daemon:
             asked = self._socket.fileno()
             poll.register(asked, select.POLLIN)
         refilled = -1
-        counting: bans.Counting | None = None
         due = time.monotonic() + COUNTERS_EVERY
         while not self._stop:
             if self._refill is not None and refilled < 0:
@@ -217,17 +209,10 @@ class Daemon:
             if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
-            if counting is not None and counting.fileno() in ready:
-                poll.unregister(counting)
-                self._counters(_kernel_counters(counting))
-                counting = None
             if time.monotonic() >= due:
                 due += COUNTERS_EVERY
                 self.engine.exposure.turn(_now())
-                if counting is None:
-                    counting = _begin_counting()
-                    if counting is not None:
-                        poll.register(counting, select.POLLIN)
+                self._counters(_kernel_counters())
 
     def _packet(self, packet: QueuedPacket) -> None:
         self._verdicts.give(packet, _now())
@@ -410,7 +395,7 @@ class Daemon:
 
         What a killed agent's full queue let pass is counted there as well.
         """
-        kernel = _kernel_counters(_begin_counting())
+        kernel = _kernel_counters()
         self._unheard_before = kernel.get("unheard", 0)
         self._lost_before = bans.unanswered(kernel)
         self.engine.exposure.foreign(kernel.get("foreign", 0), _now().mono)
@@ -473,7 +458,7 @@ class Daemon:
         until = time.monotonic() + DRAIN
         while time.monotonic() < until and poll.poll(0):
             self._queue.read()
-        self._counters(_kernel_counters(_begin_counting()))
+        self._counters(_kernel_counters())
         self._control.remove(keep_bans=self._keep_bans)
         self._queue.close()
         self._severing.close()

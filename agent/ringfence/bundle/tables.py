@@ -20,7 +20,7 @@ from typing import Final
 
 import ringfence
 from ringfence.bundle.layout import COUNTRIES
-from ringfence.bundle.packed import PRELUDE_SIZE, read_prelude, unpack
+from ringfence.bundle.packed import PRELUDE_SIZE, read_prelude, unpack, unpack_columns
 from ringfence.bundle.source import Source, as_source
 from ringfence.errors import BundleError, ConfigError
 from ringfence.facts.country import CountryTable
@@ -79,16 +79,15 @@ def open_country_table(
             packed = head + file.read()
     except OSError as error:
         raise BundleError(f"{label}: cannot be read: {error.strerror}") from error
-    if not source.kept and _in_memory and _in_memory[-1][0] == packed:
+    if not source.kept:
+        if not (_in_memory and _in_memory[-1][0] == packed):
+            _in_memory[:] = [(packed, CountryTable(unpack_columns(packed, label)))]
         return _in_memory[-1][1]
     unpacked = unpack(packed, label)
-    for folder in folders if source.kept else ():
+    for folder in folders:
         if (table := _keep(folder, name, key, unpacked)) is not None:
             return table
-    table = CountryTable.from_buffer(unpacked)
-    if not source.kept:
-        _in_memory[:] = [(packed, table)]
-    return table
+    return CountryTable.from_buffer(unpacked)
 
 
 def read_country_lines(path: Path) -> CountryTable:

@@ -35,7 +35,7 @@ from ringfence.netfilter.origins import NOBODY, Networks
 
 TABLE: Final = "ringfence"
 
-FW4_SET: Final = "inet fw4 ringfence_sip"
+FW4_SET: Final = ("inet fw4", "ringfence_sip", "type inet_service;")
 """Ports that OpenWrt's firewall keeps out of its flow table; the package's include for
 fw4 (`firmware_pkg/files/ringfence.nft`) declares it, and no other system has it."""
 
@@ -193,15 +193,6 @@ def render_hearing() -> str:
     )
 
 
-def asks_home(listing: str) -> bool:
-    """Tell whether rules in a listed table consult the home networks.
-
-    They come when all the networks are there, never before.
-    """
-    consulted = "goto register" in listing or "goto tls" in listing
-    return consulted and "!= @home4" in listing
-
-
 def render_question(queue: int) -> str:
     """Return text that only a kernel with nft's queue statement takes.
 
@@ -322,20 +313,28 @@ def _enforcement(plan: Plan) -> list[str]:
 
 def render_wan(names: tuple[str, ...]) -> str:
     """Return text that exchanges the interfaces that face strangers."""
-    lines = [f"flush set inet {TABLE} wan"]
-    if names:
-        elements = shield.interfaces(names)
-        lines.append(f"add element inet {TABLE} wan {{ {elements} }}")
+    return _exchange(
+        f"inet {TABLE}", "wan", shield.SETS["wan"], shield.interfaces(names)
+    )
+
+
+def _exchange(table: str, name: str, kind: str, elements: str) -> str:
+    """Write other elements into a set, which must be there.
+
+    Declared with them and not by `add element`, for which nft loads the elements of
+    every set of the machine.
+    """
+    lines = [f"flush set {table} {name}"]
+    if elements:
+        filled = f"set {name} {{ {kind} elements = {{ {elements} }}; }}"
+        lines.append(f"table {table} {{ {filled}; }}")
     return "\n".join([*lines, ""])
 
 
 def render_not_offloaded(ports: frozenset[int]) -> str:
     """Return text that tells fw4 which ports must not be offloaded."""
-    lines = [f"flush set {FW4_SET}"]
-    if ports:
-        elements = ", ".join(str(port) for port in sorted(ports))
-        lines.append(f"add element {FW4_SET} {{ {elements} }}")
-    return "\n".join([*lines, ""])
+    elements = ", ".join(str(port) for port in sorted(ports))
+    return _exchange(*FW4_SET, elements)
 
 
 def render_quiet() -> str:

@@ -1,6 +1,5 @@
 """The first boot: the package is installed, and the agent does what it is there for."""
 
-import json
 import time
 from pathlib import Path
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 from router import places
 from router.guest import agent
 from router.guest.people import Phone, Server
-from router.guest.said import NotShownError, claim, expect, wait_for
+from router.guest.said import claim, expect, wait_for
 
 PACKAGE: Final = "/test/ringfence.deb"
 TRIES: Final = 12
@@ -237,35 +236,3 @@ class Everyday:
             "a_second": round(messages / took),
             "available": agent.available()["available"],
         }
-
-
-def installs_bundle(version: int, patience: float) -> dict[str, object]:
-    """Install a signed bundle by the command, and see the running agent use it."""
-    begin = time.monotonic()
-    agent.run("ringfence", "bundle", "install", f"/test/bundles/{version}.tar")
-    took = time.monotonic() - begin
-    used = agent.ask("status")["rules_from"]
-    expect(used.get("version") == version, f"the agent uses {used}")
-    wait_for(
-        lambda: not agent.ask("status")["rules_from"]["trial"],
-        *(patience, f"version {version} has stood its trial"),
-    )
-    return {"version": version, "slot": used["source"], "install_s": round(took, 1)}
-
-
-def uses_one_of(versions: tuple[int, ...]) -> dict[str, object]:
-    """Tell what the agent runs on; must be one of these versions, and sound."""
-    used = agent.ask("status")["rules_from"]
-    if used.get("version") not in versions:
-        raise NotShownError(f"the agent uses {used}, expected one of {versions}")
-    listed = json.loads(
-        agent.run("ringfence", "bundle", "status", "--json", fails=True)
-    )
-    expect(listed["used"] == used["source"], f"bundle status says {listed}")
-    slot = Path(f"/var/lib/ringfence/rules/{used['source']}.tar")
-    agent.run("ringfence", "bundle", "verify", str(slot))
-    return {
-        "version": used["version"],
-        "slot": used["source"],
-        "problems": listed["problems"],
-    }

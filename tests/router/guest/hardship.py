@@ -1,22 +1,17 @@
-"""What goes wrong on a router: the power is cut, the agent is killed, flows are
-offloaded. And the end: the package is removed.
+"""What goes wrong on a router: the agent is killed, flows are offloaded. And the end:
+the package is removed.
 """
 
-import ctypes
 import os
-import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Final
 
 from router import places
-from router.guest import agent, said
+from router.guest import agent
 from router.guest.people import Phone, Server
 from router.guest.said import NotShownError, claim, expect, wait_for
-
-STORE: Final = "/var/lib/ringfence/rules"
-_IN_MODIFY, _IN_CREATE = 0x2, 0x100
 
 TABLE: Final = """
 table inet fw4 {{
@@ -39,26 +34,6 @@ REMEDY: Final = (
     "meta l4proto { tcp, udp } th sport { 5060 } ct state established accept",
 )
 """Ahead of the statement that offloads: SIP is never offloaded."""
-
-
-def loses_power(version: int, trigger: str) -> None:
-    """Install a bundle and tell the host when to cut the power; does not return.
-
-    `trigger` is `began`, or `writing` for when the store's folder first changes.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    watch = libc.inotify_init1(os.O_CLOEXEC)
-    libc.inotify_add_watch(watch, STORE.encode(), _IN_CREATE | _IN_MODIFY)
-    installing = subprocess.Popen(  # noqa: S603 - our own command
-        ["ringfence", "bundle", "install", f"/test/bundles/{version}.tar"],  # noqa: S607
-        stdout=subprocess.DEVNULL,
-    )
-    if trigger == "writing":
-        os.read(watch, 4096)
-    said.say(cut=trigger)
-    installing.wait()
-    said.say(cut="over")
-    time.sleep(600)
 
 
 def respawns() -> dict[str, object]:

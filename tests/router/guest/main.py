@@ -7,12 +7,12 @@ router.install=4                     the bundle to be installed then
 router.cut=5,writing                 the one whose installation is cut short, and when
 """
 
-import traceback
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from router import places
-from router.guest import agent, everyday, hardship, said
-from router.guest.people import Server
+from router.guest import agent, bundles, said
 from router.guest.said import claim
 
 
@@ -31,13 +31,8 @@ def show(asked: dict[str, str]) -> None:
     patience = 120.0
     phase = asked["phase"]
     if phase == "first":
-        with (
-            Server(places.INSIDE, places.PBX) as pbx,
-            Server(places.OUTSIDE, places.TRUNK) as trunk,
-        ):
-            shown = everyday.Everyday(pbx, trunk).show(brief="brief" in asked)
-            if not shown and not agent.is_listening():
-                return
+        if not apart(lambda: working_day(brief="brief" in asked)):
+            return
     else:
         versions = tuple(int(one) for one in asked["versions"].split(","))
         claim(
@@ -48,23 +43,61 @@ def show(asked: dict[str, str]) -> None:
     name = "new_bundle_installs"
     if phase != "first":
         name = f"next_install_after_cut_{asked['number']}"
-    claim(name, lambda: everyday.installs_bundle(version, patience))
+    claim(name, lambda: bundles.installs_bundle(version, patience))
     if phase == "last":
-        claim("killed_agent_respawns_traffic_flows", hardship.respawns)
-        with Server(places.OUTSIDE, places.TRUNK) as trunk:
-            hardship.Offload(trunk).show()
-        if asked.get("doctor"):
-            claim("doctor_comes_to_an_end", hardship.doctor)
-        claim("removal_leaves_no_rule", hardship.is_removed)
+        the_end(doctor="doctor" in asked)
     if "cut" in asked:
         number, _, trigger = asked["cut"].partition(",")
-        hardship.loses_power(int(number), trigger)
+        bundles.loses_power(int(number), trigger)
+
+
+def apart(shown: Callable[[], bool]) -> bool:
+    """Show something in a process of its own, with which all goes that it took.
+
+    People who call and are called take 15 MB, which are no router's.
+    """
+    child = os.fork()
+    if child == 0:
+        fine = False
+        try:
+            fine = shown()
+        except Exception:
+            said.say(broken=said.what_happened()[-2000:])
+        finally:
+            os._exit(0 if fine else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def working_day(*, brief: bool) -> bool:
+    """Show the first boot; False when there is no agent to go on with."""
+    from router.guest.everyday import Everyday
+    from router.guest.people import Server
+
+    with (
+        Server(places.INSIDE, places.PBX) as pbx,
+        Server(places.OUTSIDE, places.TRUNK) as trunk,
+    ):
+        shown = Everyday(pbx, trunk).show(brief=brief)
+    return shown or agent.is_listening()
+
+
+def the_end(*, doctor: bool) -> None:
+    """Show what else goes wrong, and that nothing is left at last."""
+    from router.guest import hardship
+    from router.guest.people import Server
+
+    claim("killed_agent_respawns_traffic_flows", hardship.respawns)
+    with Server(places.OUTSIDE, places.TRUNK) as trunk:
+        hardship.Offload(trunk).show()
+    if doctor:
+        claim("doctor_comes_to_an_end", hardship.doctor)
+    claim("removal_leaves_no_rule", hardship.is_removed)
 
 
 def after_cut(versions: tuple[int, ...]) -> dict[str, object]:
     """See the agent that systemd has started at this boot."""
     agent.wait_event("ready")
-    return everyday.uses_one_of(versions)
+    return bundles.uses_one_of(versions)
 
 
 def main() -> None:
@@ -73,7 +106,7 @@ def main() -> None:
     try:
         show(parameters())
     except Exception:
-        said.say(broken=traceback.format_exc()[-2000:])
+        said.say(broken=said.what_happened()[-2000:])
     said.say(done=True)
     agent.run("systemctl", "poweroff", fails=True)
 

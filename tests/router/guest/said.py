@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import time
-import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -36,17 +35,24 @@ def claim(name: str, shown: Callable[[], dict[str, object] | None]) -> bool:
     except NotShownError as failed:
         why = str(failed)
     except Exception:  # whatever it is, the rest is to be shown all the same
-        why = traceback.format_exc()
+        why = what_happened()
     say(
         claim=name,
         ok=not why,
-        why=why[-1500:],
+        why=why if len(why) < 5000 else f"{why[:2500]} … {why[-2500:]}",
         figures=figures or {},
         took=round(time.monotonic() - begin, 2),
     )
     if why:
         show_journal()
     return not why
+
+
+def what_happened() -> str:
+    """Write the exception that is being handled, as Python does."""
+    import traceback  # 1 MB, for when something is broken
+
+    return traceback.format_exc()
 
 
 def show_journal() -> None:
