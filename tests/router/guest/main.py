@@ -5,6 +5,7 @@ router.phase=first | again | last    what is shown in this boot
 router.versions=2,3                  bundles that the agent may run on after a cut
 router.install=4                     the bundle to be installed then
 router.cut=5,writing                 the one whose installation is cut short, and when
+router.patience=5                    how slow this machine may be
 """
 
 import traceback
@@ -14,16 +15,6 @@ from router import places
 from router.guest import agent, everyday, hardship, said
 from router.guest.people import Server
 from router.guest.said import claim
-
-
-def parameters() -> dict[str, str]:
-    """Read what the host has asked for."""
-    words = Path("/proc/cmdline").read_text().split()
-    return {
-        name.removeprefix("router."): value
-        for name, _, value in (word.partition("=") for word in words)
-        if name.startswith("router.")
-    }
 
 
 def show(asked: dict[str, str]) -> None:
@@ -50,11 +41,8 @@ def show(asked: dict[str, str]) -> None:
         name = f"next_install_after_cut_{asked['number']}"
     claim(name, lambda: everyday.installs_bundle(version, patience))
     if phase == "last":
-        claim("killed_agent_respawns_traffic_flows", hardship.respawns)
         with Server(places.OUTSIDE, places.TRUNK) as trunk:
             hardship.Offload(trunk).show()
-        if asked.get("doctor"):
-            claim("doctor_comes_to_an_end", hardship.doctor)
         claim("removal_leaves_no_rule", hardship.is_removed)
     if "cut" in asked:
         number, _, trigger = asked["cut"].partition(",")
@@ -71,7 +59,7 @@ def main() -> None:
     """Show what is asked for, then switch off."""
     said.say(up=float(Path("/proc/uptime").read_text().split()[0]))
     try:
-        show(parameters())
+        show(said.parameters())
     except Exception:
         said.say(broken=traceback.format_exc()[-2000:])
     said.say(done=True)
