@@ -275,7 +275,7 @@ def doctor(wanted: str) -> dict[str, object]:
     expect(found["state"] == wanted, f"expected {wanted}: {found}")
     expect("flow offload" in found["what"], f"says {found['what']}")
     expect(bool(found["do"]) == (wanted != "fine"), f"to be done: {found['do']}")
-    return {"findings": len(findings), "says": found["what"]}
+    return {"findings": len(findings), "says": " ".join(found["what"].split())}
 
 
 def is_removed() -> dict[str, object]:
