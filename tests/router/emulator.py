@@ -41,7 +41,8 @@ class Power:
         `memory` in MB takes the place of what the machine has.
 
         What it writes to its disk stays there, whenever the power is cut: the host's
-        memory holds it as a drive's would that loses nothing.
+        memory holds it as a drive's would that loses nothing. So nobody has to wait
+        until the host has it on a disk of its own (`cache=unsafe`).
         """
         line = (
             f"console={machine.console} root={machine.root} rw quiet loglevel=3 "
@@ -63,7 +64,7 @@ class Power:
                 ),
                 *("-serial", "stdio", "-monitor", "none", "-net", "none"),
                 *("-kernel", str(boot.kernel), *initial, "-append", line),
-                *("-drive", f"file={disk},if=none,id=disk,format=raw"),
+                *("-drive", f"file={disk},if=none,id=disk,format=raw,cache=unsafe"),
                 *("-device", machine.disk),
             ],
             stdin=subprocess.DEVNULL,

@@ -97,7 +97,7 @@ def build_package(folder: Path) -> Path:
 def bring(root: Path, package: Path, bundles: Bundles) -> None:
     """Put everything into a router's root folder."""
     test = root / "test"
-    for folder in ("router/guest", "lab", "bundles"):
+    for folder in ("router/guest", "lab", "bundles", Path(places.INCLUDES).name):
         (test / folder).mkdir(parents=True)
     for path in (_TESTS / "router/guest").glob("*.py"):
         shutil.copyfile(path, test / "router/guest" / path.name)
@@ -108,6 +108,10 @@ def bring(root: Path, package: Path, bundles: Bundles) -> None:
     for path in bundles.files:
         shutil.copyfile(path, test / "bundles" / path.name)
     shutil.copyfile(package, test / "ringfence.deb")
+    shutil.copyfile(
+        PROJECT / "firmware_pkg/files/ringfence.nft",
+        root / places.INCLUDES[1:] / "ringfence.nft",
+    )
     keys = root / "usr/share/ringfence/keys/1"
     keys.mkdir(parents=True)
     shutil.copyfile(bundles.key, keys / bundles.number)

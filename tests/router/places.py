@@ -23,6 +23,11 @@ LAN: Final = "192.168.50.1"
 PBX: Final = "192.168.50.10"
 PHONE: Final = "192.168.50.20"
 
+SECOND_PORT: Final = 5070
+"""Of SIP, besides 5060, once the configuration has been edited."""
+INCLUDES: Final = "/test/ruleset-post"
+"""Where the router has what OpenWrt's package puts into fw4's folder of that name."""
+
 BLOCKED: Final = "010232761234567"
 """A call to Sierra Leone, which the fraud list has."""
 ORDINARY: Final = "0312345678"

@@ -98,19 +98,54 @@ def _run(*command: str | Path) -> bytes:
     return done.stdout
 
 
-def unpack(machine: Machine, suite: str, sources: list[Path], root: Path) -> None:
-    """Unpack the packages of a CPU, with all that they depend on."""
-    more = ("busybox-static",) if machine.modules else ()
-    _run(
+def unpack(machine: Machine, suite: str, sources: list[Path], root: Path) -> bool:
+    """Unpack the packages of a CPU, with all that they depend on.
+
+    Returns False when that was to be had without Debian's security updates only: a
+    mirror may have an index of theirs that is not the one they have signed, and apt
+    refuses it. What is shown here does not depend on them.
+    """
+    command: list[str | Path] = [
         *("mmdebstrap", "-q", "--variant=extract", f"--arch={machine.name}"),
         "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         "--skip=essential/unlink,cleanup/apt/cache",
-        "--include=" + ",".join((*PACKAGES, *more, machine.kernel_package)),
-        suite,
-        root,
-        *sources,
-    )
+        "--include=" + ",".join(packages_of(machine)),
+        *(suite, root),
+    ]
+    complete = True
+    try:
+        _run(*command, *sources)
+    except RuntimeError as error:
+        fewer = root.with_name(f"sources-{machine.name}")
+        if "apt-get update" not in str(error) or not leave_out_security(sources, fewer):
+            raise
+        complete = False
+        shutil.rmtree(root)
+        _run(*command, *sorted(fewer.iterdir()))
     _tell_dpkg(root)
+    return complete
+
+
+def packages_of(machine: Machine) -> tuple[str, ...]:
+    """Return what is installed on a machine, without what it depends on."""
+    more = ("busybox-static",) if machine.modules else ()
+    return (*PACKAGES, *more, machine.kernel_package)
+
+
+def leave_out_security(sources: list[Path], folder: Path) -> bool:
+    """Write apt's sources anew without security updates; tells whether there were any.
+
+    Knows both forms, one line for a source and a paragraph for each.
+    """
+    folder.mkdir()
+    found = False
+    for path in sources:
+        between = "\n\n" if path.suffix == ".sources" else "\n"
+        parts = path.read_text().split(between)
+        kept = [part for part in parts if "-security" not in part]
+        found |= len(kept) < len(parts)
+        (folder / path.name).write_text(between.join(kept) + "\n")
+    return found
 
 
 def _tell_dpkg(root: Path) -> None:
@@ -251,7 +286,7 @@ def _initial(machine: Machine, root: Path, release: str) -> Path:
     for name in ("sh", "mount", "insmod", "sleep", "switch_root", "echo", "["):
         (folder / "bin" / name).symlink_to("busybox")
     _run("depmod", "-b", root, release)
-    order = list(_with_needed(root / "lib/modules" / release, machine.modules))
+    order = list(in_order(root / "lib/modules" / release, machine.modules))
     for path in order:
         shutil.copyfile(path, folder / path.name)
     init = folder / "init"
@@ -274,7 +309,7 @@ def _initial(machine: Machine, root: Path, release: str) -> Path:
     return packed
 
 
-def _with_needed(modules: Path, wanted: tuple[str, ...]) -> Iterator[Path]:
+def in_order(modules: Path, wanted: tuple[str, ...]) -> Iterator[Path]:
     """Yield modules, each behind those that it needs; built-in ones are left out."""
     needs = {}
     for line in (modules / "modules.dep").read_text().splitlines():

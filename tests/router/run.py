@@ -65,7 +65,6 @@ class Run:
         self,
         machine: Machine,
         made: "Future[tuple[Path, payload.Bundles]]",
-        doctor: bool,
     ) -> None:
         """Make one router and go through its boots."""
         name = machine.name
@@ -73,7 +72,9 @@ class Run:
         folder = self.folder / f"root-{name}"
         with self.timed(name, "packages unpacked"):
             sources = sorted((self.folder / "sources").iterdir())
-            root.unpack(machine, SUITE, sources, folder)
+            complete = root.unpack(machine, SUITE, sources, folder)
+        if not complete:
+            self.say(name, "-- without security updates: apt refused their index")
         with self.timed(name, "root furnished"):
             boot = root.furnish(machine, folder)
         package, bundles = made.result()
@@ -90,7 +91,7 @@ class Run:
         )
         self.results[name] = shown.results
         with self.timed(name, f"{len(trial.CUTS) + 1} boots"):
-            shown.run(trial.CUTS, doctor=doctor)
+            shown.run(trial.CUTS)
         self.seconds[name] |= shown.seconds
 
 
@@ -176,11 +177,10 @@ def _go(run: Run, machines: list[Machine], package: Path | None) -> int:
             built = package or payload.build_package(made)
             return built, payload.Bundles(made, trial.versions(len(trial.CUTS)))
 
-    doctor = (payload.PROJECT / "agent/ringfence/doctor").is_dir()
     # Without `with`: an interrupt must not wait for them.
     one, several = ThreadPoolExecutor(1), ThreadPoolExecutor(AT_ONCE)
     made = one.submit(make)
-    going = [several.submit(run.router, machine, made, doctor) for machine in machines]
+    going = [several.submit(run.router, machine, made) for machine in machines]
     for machine, future in zip(machines, going, strict=True):
         error = future.exception()
         if error is not None:

@@ -63,12 +63,13 @@ class Trial:
         self.seconds: dict[str, float] = {}
         """By boot, how long it took."""
 
-    def run(self, cuts: tuple[Cut, ...], *, doctor: bool, brief: bool = False) -> None:
+    def run(self, cuts: tuple[Cut, ...], *, brief: bool = False) -> None:
         """Boot once more than the power is cut; `brief` leaves a working day out."""
         for number in range(len(cuts) + 1):
             last = number == len(cuts)
             newest = FIRST_VERSION + 2 * number
             words = [f"router.install={newest}", f"router.number={number}"]
+            words.append(f"router.patience={self._machine.patience}")
             if number == 0:
                 words.append("router.phase=first")
             else:
@@ -79,8 +80,6 @@ class Trial:
                 ]
             if brief:
                 words.append("router.brief=1")
-            if doctor:
-                words.append("router.doctor=1")
             if not last:
                 words.append(f"router.cut={newest + 1},{cuts[number].trigger}")
             begin = time.monotonic()

@@ -8,18 +8,18 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from router.guest.said import NotShownError, expect, wait_for
+from router.guest.said import SLOWER, NotShownError, expect, wait_for
 
 SERVICE: Final = "ringfence.service"
 CONFIG: Final = Path("/etc/ringfence/ringfence.toml")
 SOCKET: Final = "/run/ringfence/control.sock"
 QUEUES: Final = Path("/proc/net/netfilter/nfnetlink_queue")
 
-LONGEST: Final = 120.0
+LONGEST: Final = 120.0 * SLOWER
 """Seconds for one command."""
 
 PATIENCE: Final = 60.0
-"""Seconds for the agent to start, on the slowest CPU, emulated."""
+"""Seconds for the agent to start, on amd64, emulated, on a busy host."""
 
 Event = dict[str, Any]
 
@@ -92,7 +92,7 @@ def wait_event(
 def ask(question: str) -> Event:
     """Ask over the agent's socket; cheaper here than a Python for each question."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
-        client.settimeout(20)
+        client.settimeout(20 * SLOWER)
         client.bind("")
         try:
             client.connect(SOCKET)

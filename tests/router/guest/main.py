@@ -5,6 +5,7 @@ router.phase=first | again | last    what is shown in this boot
 router.versions=2,3                  bundles that the agent may run on after a cut
 router.install=4                     the bundle to be installed then
 router.cut=5,writing                 the one whose installation is cut short, and when
+router.patience=5                    how slow this machine may be
 """
 
 import os
@@ -14,16 +15,6 @@ from pathlib import Path
 from router import places
 from router.guest import agent, bundles, said
 from router.guest.said import claim
-
-
-def parameters() -> dict[str, str]:
-    """Read what the host has asked for."""
-    words = Path("/proc/cmdline").read_text().split()
-    return {
-        name.removeprefix("router."): value
-        for name, _, value in (word.partition("=") for word in words)
-        if name.startswith("router.")
-    }
 
 
 def show(asked: dict[str, str]) -> None:
@@ -45,7 +36,7 @@ def show(asked: dict[str, str]) -> None:
         name = f"next_install_after_cut_{asked['number']}"
     claim(name, lambda: bundles.installs_bundle(version, patience))
     if phase == "last":
-        the_end(doctor="doctor" in asked)
+        the_end()
     if "cut" in asked:
         number, _, trigger = asked["cut"].partition(",")
         bundles.loses_power(int(number), trigger)
@@ -81,16 +72,13 @@ def working_day(*, brief: bool) -> bool:
     return shown or agent.is_listening()
 
 
-def the_end(*, doctor: bool) -> None:
+def the_end() -> None:
     """Show what else goes wrong, and that nothing is left at last."""
     from router.guest import hardship
     from router.guest.people import Server
 
-    claim("killed_agent_respawns_traffic_flows", hardship.respawns)
     with Server(places.OUTSIDE, places.TRUNK) as trunk:
         hardship.Offload(trunk).show()
-    if doctor:
-        claim("doctor_comes_to_an_end", hardship.doctor)
     claim("removal_leaves_no_rule", hardship.is_removed)
 
 
@@ -104,7 +92,7 @@ def main() -> None:
     """Show what is asked for, then switch off."""
     said.say(up=float(Path("/proc/uptime").read_text().split()[0]))
     try:
-        show(parameters())
+        show(said.parameters())
     except Exception:
         said.say(broken=said.what_happened()[-2000:])
     said.say(done=True)

@@ -10,10 +10,12 @@ from lab import digest
 from lab.messages import request
 from lab.namespaces import Namespace
 
+from router.guest.said import SLOWER
+
 PASSWORDS: Final = {"201": "the right one"}
 REALM: Final = "pbx"
 ANSWER: Final = 2.0
-"""Seconds that a phone waits for an answer."""
+"""Seconds that a phone waits for an answer, on amd64."""
 
 
 def status_of(answer: bytes) -> int:
@@ -60,12 +62,14 @@ class Server:
         self._thread.join()
         self._socket.close()
 
-    def heard_from(self, source: str, method: str = "") -> list[Heard]:
-        """Return what came from somebody."""
+    def heard_from(self, source: str, method: str = "", port: int = 0) -> list[Heard]:
+        """Return what came from somebody; of one method, one port if given."""
         return [
             one
             for one in self.heard
-            if one.source == source and method in ("", one.method)
+            if one.source == source
+            and method in ("", one.method)
+            and port in (0, one.port)
         ]
 
     def has(self, call_id: str) -> bool:
@@ -158,7 +162,7 @@ class Phone:
 
     def answer(self, call_id: str, seconds: float = ANSWER) -> bytes:
         """Return the first answer to a request; b"" when there is none in time."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOWER
         while (left := end - time.monotonic()) > 0:
             self._socket.settimeout(left)
             with contextlib.suppress(TimeoutError, ConnectionError):

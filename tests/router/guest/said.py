@@ -5,14 +5,33 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 PREFIX: Final = "@router "
 CONSOLE: Final = "/dev/console"
 
+_CHEAP: Final = 3
+"""Of the time of a wait, looking takes at most one part in so many: the machine has one
+processor, and what is waited for needs it."""
+
 
 class NotShownError(Exception):
     """A claim does not hold; says what was found in its stead."""
+
+
+def parameters() -> dict[str, str]:
+    """Read what the host has asked for, from the kernel's command line."""
+    words = Path("/proc/cmdline").read_text().split()
+    return {
+        name.removeprefix("router."): value
+        for name, _, value in (word.partition("=") for word in words)
+        if name.startswith("router.")
+    }
+
+
+SLOWER: Final = int(parameters().get("patience", "1"))
+"""Times that everything may take longer here than on amd64; all bounds allow it."""
 
 
 def say(**record: object) -> None:
@@ -73,10 +92,21 @@ def expect(holds: bool, otherwise: str) -> None:
 
 
 def wait_for(found: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait until something is so; returns how long that took."""
-    begin = time.monotonic()
+    """Wait until something is so; returns how long that took.
+
+    `seconds` is the longest on amd64.
+    """
+    seconds *= SLOWER
+    begin = asked = time.monotonic()
     while not found():
-        if time.monotonic() - begin > seconds:
+        now = time.monotonic()
+        if now - begin > seconds:
             raise NotShownError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.05)
+        time.sleep(max(0.05, (_CHEAP - 1) * (now - asked)))
+        asked = time.monotonic()
     return time.monotonic() - begin
+
+
+def pause(seconds: float) -> None:
+    """Give everybody some time, of an amd64 machine."""
+    time.sleep(seconds * SLOWER)
