@@ -78,7 +78,7 @@ def test_without_the_capability(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_kernel_without_netlink(monkeypatch: pytest.MonkeyPatch) -> None:
     refuses(monkeypatch, OSError(93, "Protocol not supported"))
-    with pytest.raises(KernelError, match="not tell its counters: Protocol not supp"):
+    with pytest.raises(KernelError, match="did not take it: Protocol not supp"):
         bans.counters()
     assert not Control().home_is_there()
 

@@ -1,4 +1,4 @@
-"""The ban sets of the running kernel, read and written through nft; its counters.
+"""The ban sets of the running kernel, and its counters.
 
 For the command line and for the agent's own figures, never for a packet: bans that
 rules decide travel in the mark. The table is made by the agent and may outlive it.
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ringfence.errors import KernelError
 from ringfence.facts.network import format_address, parse_address
-from ringfence.netfilter import asking
+from ringfence.netfilter import asking, intervals
 from ringfence.netfilter.nft import TABLE
 from ringfence.netfilter.programs import call, program
 
@@ -47,15 +47,24 @@ def ban(address: bytes, seconds: int) -> None:
     Raises `KernelError` when there is no ban set.
     """
     assert MIN_BAN <= seconds <= MAX_BAN  # noqa: S101 - the command line has checked
-    where = f"element inet {TABLE} {_SETS[len(address)]}"
-    literal = format_address(network(address))
-    entry = f"{{ {literal} timeout {seconds}s }}"
+    name, key = _SETS[len(address)], network(address)
+    entry = intervals.element(key, seconds)
     # Added first so that there is something to delete; an `add` alone would leave
     # the length of an old ban.
-    text = f"add {where} {entry}\ndelete {where} {{ {literal} }}\nadd {where} {entry}\n"
-    status, _, complaint = call([_nft(), "-f", "-"], text)
-    if status != 0:
-        raise _refused(complaint)
+    try:
+        intervals.perform(
+            intervals.change(intervals.NEW_ELEMENTS, TABLE, name, entry, 1),
+            _deleted(name, key, 2),
+            intervals.change(intervals.NEW_ELEMENTS, TABLE, name, entry, 3),
+        )
+    except OSError as error:
+        raise _failed(error) from error
+
+
+def _deleted(name: str, key: bytes, sequence: int) -> bytes:
+    return intervals.change(
+        intervals.DELETED_ELEMENTS, TABLE, name, intervals.element(key), sequence
+    )
 
 
 def unban(address: bytes) -> bool:
@@ -64,10 +73,11 @@ def unban(address: bytes) -> bool:
     known = {entry.address.partition("/")[0] for entry in bans()}
     if literal not in known:
         return False
-    where = f"element inet {TABLE} {_SETS[len(address)]}"
-    status, _, complaint = call([_nft(), f"delete {where} {{ {literal} }}"])
-    if status != 0 and literal in {entry.address.partition("/")[0] for entry in bans()}:
-        raise _refused(complaint)
+    try:
+        intervals.perform(_deleted(_SETS[len(address)], network(address), 1))
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise _failed(error) from error
     return True  # deleted, or run out in between
 
 
@@ -93,10 +103,7 @@ def counters() -> dict[str, int] | None:
     try:
         return asking.counters() or None
     except OSError as error:
-        said = error.strerror or str(error)
-        if error.errno in (errno.EPERM, errno.EACCES):
-            raise _refused("Operation not permitted") from error
-        raise KernelError(f"the kernel does not tell its counters: {said}") from error
+        raise _failed(error) from error
 
 
 def unanswered(counted: dict[str, int]) -> int:
@@ -133,6 +140,15 @@ def _ban(entry: dict[str, Any]) -> Ban:
 
 def _nft() -> str:
     return program("nft", "nftables")
+
+
+def _failed(error: OSError) -> KernelError:
+    """Say what the kernel said, as if nft had."""
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return _refused("Operation not permitted")
+    if error.errno == errno.ENOENT:
+        return _refused("No such file or directory")
+    return KernelError(f"the kernel did not take it: {error.strerror or error}")
 
 
 def _refused(complaint: str) -> KernelError:

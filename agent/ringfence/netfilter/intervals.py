@@ -1,4 +1,4 @@
-"""Filling a set of intervals in the kernel, a few at a time, without nft.
+"""Elements of sets in the kernel, changed without nft: above all many intervals.
 
 Knows nf_tables' messages for set elements (linux/netfilter/nf_tables.h) and nothing of
 what the intervals mean. nft would take the whole set into its memory, 23 MB for the
@@ -24,13 +24,14 @@ PATIENCE: Final = 20.0
 """Seconds for one transaction; it takes milliseconds."""
 
 _NFTABLES: Final = 10  # NFNL_SUBSYS_NFTABLES
-_NEW_ELEMENTS: Final = _NFTABLES << 8 | 12  # NFT_MSG_NEWSETELEM
+NEW_ELEMENTS: Final = _NFTABLES << 8 | 12  # NFT_MSG_NEWSETELEM
+DELETED_ELEMENTS: Final = _NFTABLES << 8 | 14  # NFT_MSG_DELSETELEM
 _BEGIN, _END = 16, 17  # NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END
 _INET: Final = 1  # NFPROTO_INET
 _CREATE: Final = 0x400  # NLM_F_CREATE
 _TABLE, _SET, _ELEMENTS = 1, 2, 3  # NFTA_SET_ELEM_LIST_*
 _ELEMENT: Final = 1  # NFTA_LIST_ELEM
-_KEY, _FLAGS = 1, 3  # NFTA_SET_ELEM_*
+_KEY, _FLAGS, _TIMEOUT = 1, 3, 4  # NFTA_SET_ELEM_*
 _VALUE: Final = 1  # NFTA_DATA_VALUE
 _INTERVAL_END: Final = struct.pack("!I", 1)  # NFT_SET_ELEM_INTERVAL_END
 
@@ -64,21 +65,44 @@ def transaction(
         + (_element(last + 1, width, _INTERVAL_END) if last + 1 < beyond else b"")
         for first, last in ranges
     )
-    return b"".join(
-        (
-            netlink.netfilter_message(_BEGIN, resource=_NFTABLES),
-            netlink.netfilter_message(
-                _NEW_ELEMENTS,
-                netlink.attribute(_TABLE, table.encode() + b"\0"),
-                netlink.attribute(_SET, name.encode() + b"\0"),
-                netlink.nested(_ELEMENTS, elements),
-                family=_INET,
-                flags=netlink.REQUEST | netlink.ACK | _CREATE,
-                sequence=sequence,
-            ),
-            netlink.netfilter_message(_END, resource=_NFTABLES),
-        )
+    return in_one(change(NEW_ELEMENTS, table, name, elements, sequence))
+
+
+def in_one(*changes: bytes) -> bytes:
+    """Put changes into one transaction: all of them or none."""
+    begin = netlink.netfilter_message(_BEGIN, resource=_NFTABLES)
+    return (
+        begin + b"".join(changes) + netlink.netfilter_message(_END, resource=_NFTABLES)
     )
+
+
+def change(kind: int, table: str, name: str, elements: bytes, sequence: int) -> bytes:
+    """Build the message that adds or deletes elements of a set, to be acknowledged."""
+    return netlink.netfilter_message(
+        kind,
+        netlink.attribute(_TABLE, table.encode() + b"\0"),
+        netlink.attribute(_SET, name.encode() + b"\0"),
+        netlink.nested(_ELEMENTS, elements),
+        family=_INET,
+        flags=netlink.REQUEST | netlink.ACK | (_CREATE if kind == NEW_ELEMENTS else 0),
+        sequence=sequence,
+    )
+
+
+def element(key: bytes, seconds: int = 0) -> bytes:
+    """Build one element that is no interval, with a timeout or none."""
+    written = netlink.nested(_KEY, netlink.attribute(_VALUE, key))
+    if seconds:
+        written += netlink.attribute(_TIMEOUT, (seconds * 1000).to_bytes(8))
+    return netlink.nested(_ELEMENT, written)
+
+
+def perform(*changes: bytes) -> None:
+    """Have a transaction done whose changes are numbered from 1; raises OSError."""
+    with netlink.open_netfilter() as kernel:
+        kernel.settimeout(PATIENCE)
+        kernel.send(in_one(*changes))
+        _expect_acknowledgement(kernel, len(changes))
 
 
 def _element(value: int, width: int, flags: bytes = b"") -> bytes:

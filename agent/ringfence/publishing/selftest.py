@@ -145,8 +145,7 @@ def _somebody_home(settings: "Settings") -> str:
     from ringfence.facts.network import format_address
 
     world = settings.world
-    ranges4, _ = world.countries.home_ranges(world.home)
-    for first, last in ranges4:
+    for first, last in world.countries.each_range4(world.home):
         address = min(first + 10, last - 1).to_bytes(4)
         if address not in world.inside and not world.blocked(address):
             return format_address(address)
