@@ -239,6 +239,12 @@ def furnish(machine: Machine, root: Path) -> Boot:
         # Every event counts here, also where hundreds come at once.
         "RateLimitIntervalSec=0\n"
     )
+    bounds = root / "etc/systemd/system.conf.d"
+    bounds.mkdir()
+    (bounds / "router.conf").write_text(
+        # What systemd has anyway, for a machine that is slower than amd64.
+        f"[Manager]\nDefaultTimeoutStartSec={90 * machine.patience}s\n"
+    )
     _compile(root)
     return Boot(kernel, release, initial, root)
 
