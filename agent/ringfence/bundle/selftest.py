@@ -47,9 +47,9 @@ class Limits(NamedTuple):
 
     memory: int = 160 << 20
     """Bytes of addresses besides the installer's; of these many are never touched."""
-    cpu: int = 60
-    """Seconds of processor time."""
-    wall: float = 180.0
+    cpu: int = 300
+    """Seconds of processor time; an emulated 32-bit MIPS needed more than 60."""
+    wall: float = 600.0
     """Seconds."""
 
 
