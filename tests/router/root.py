@@ -42,6 +42,7 @@ _NEEDLESS: Final = (
 _MODULES: Final = (
     *("net/netfilter", "net/ipv4", "net/ipv6", "net/core", "net/sched", "lib"),
     *("drivers/net/veth.ko", "drivers/net/dummy.ko", "crypto/crc32c_generic.ko"),
+    *("drivers/block/zram", "mm", "crypto/lzo.ko", "crypto/lzo-rle.ko"),
 )
 """What of the kernel's modules is kept, below its folder of modules."""
 
@@ -61,6 +62,20 @@ _MASKED: Final = (
     *("sys-fs-fuse-connections.mount", "systemd-tmpfiles-clean.timer"),
 )
 """Units of a desk or a data centre. A router's boot is none the less complete."""
+
+_SWAP: Final = """\
+[Unit]
+Description=compressed swap in memory
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/sbin/modprobe zram
+ExecStart=/bin/sh -c "echo {size}M >/sys/block/zram0/disksize"
+ExecStart=/sbin/mkswap -q /dev/zram0
+ExecStart=/sbin/swapon /dev/zram0
+"""
 
 _INIT: Final = """#!/bin/sh
 mount -t proc proc /proc
@@ -232,6 +247,11 @@ def furnish(machine: Machine, root: Path) -> Boot:
     generators.mkdir(exist_ok=True)
     for path in (root / "lib/systemd/system-generators").iterdir():
         (generators / path.name).symlink_to("/dev/null")
+    if machine.swap:
+        (units / "zram-swap.service").write_text(_SWAP.format(size=machine.swap))
+        wanted = units / "sysinit.target.wants"
+        wanted.mkdir(exist_ok=True)
+        (wanted / "zram-swap.service").symlink_to("../zram-swap.service")
     (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
     (root / "etc/systemd/journald.conf").write_text(
         # On the disk: memory is what this is about.

@@ -163,9 +163,10 @@ def reload() -> float:
 
 
 def memory() -> dict[str, int]:
-    """Return what the agent takes, in kB: resident, its share, and its own."""
+    """Return what the agent takes, in kB: resident, its share, its own; swapped out."""
     text = Path(f"/proc/{main_pid()}/smaps_rollup").read_text()
     names = {"Rss": "rss", "Pss": "pss", "Anonymous": "anonymous"}
+    names["Swap"] = "swapped"
     found = {}
     for line in text.splitlines():
         name, _, rest = line.partition(":")
