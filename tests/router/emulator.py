@@ -46,9 +46,8 @@ class Power:
         """
         line = (
             f"console={machine.console} root={machine.root} rw quiet loglevel=3 "
-            "panic=-1 mitigations=off transparent_hugepage=never "
-            "systemd.show_status=no "
-            "systemd.log_level=warning " + " ".join(words)
+            "panic=-1 mitigations=off systemd.show_status=no "
+            "systemd.log_level=warning " + " ".join((*words, machine.words))
         )
         initial = () if boot.initial is None else ("-initrd", str(boot.initial))
         self._process = subprocess.Popen(  # noqa: S603

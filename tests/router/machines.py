@@ -31,9 +31,14 @@ class Machine(NamedTuple):
     swap: int = 0
     """MB of compressed swap in memory, before it is compressed: OpenWrt's zram-swap,
     which is for routers as small as these."""
+    words: str = ""
+    """For the kernel, besides what all get; that of Malta takes 255 characters in all."""
     patience: int = 1
     """Times that everything may take longer here than on amd64."""
 
+
+_NO_HUGE_PAGES: Final = "transparent_hugepage=never"
+"""No router's kernel has them, and they make a process look larger than it is."""
 
 MACHINES: Final = {
     machine.name: machine
@@ -47,6 +52,7 @@ MACHINES: Final = {
             disk="nvme,drive=disk,serial=router",
             root="/dev/nvme0n1",
             console="ttyS0",
+            words=_NO_HUGE_PAGES,
             # A PC's kernel keeps 33 MB for itself, where those of routers keep 5 to 14.
             swap=48,
         ),
@@ -59,6 +65,7 @@ MACHINES: Final = {
             disk="nvme,drive=disk,serial=router",
             root="/dev/nvme0n1",
             console="ttyAMA0",
+            words=_NO_HUGE_PAGES,
         ),
         Machine(
             name="armhf",
