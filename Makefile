@@ -9,10 +9,10 @@ VENV := .venv/bin
 # Network namespaces need root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 
-.PHONY: help setup demo test lint format check bench packages geo clean
+.PHONY: help setup demo test lint format check bench packages router-test geo clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 setup: ## install missing system packages, make .venv
 	@.ci/setup
@@ -40,6 +40,10 @@ bench: setup ## messages and verdicts a second
 
 packages: setup ## .ipk, .deb, .apk and feed into dist/, as far as this machine can
 	@$(VENV)/python firmware_pkg/build/make.py $(FORMATS)
+
+router-test: setup ## the package in emulated routers; ARCHS="armhf mipsel" for others
+	@$(AS_ROOT) env PYTHONPATH=tests $(VENV)/python -m router.run \
+	  $(foreach arch,$(ARCHS),--arch $(arch)) $(ROUTER_ARGS)
 
 geo: setup ## build the country table anew
 	@$(VENV)/python rules/geo/rebuild.py

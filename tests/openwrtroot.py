@@ -40,6 +40,8 @@ disable() { rm -f "$IPKG_INSTROOT/etc/rc.d/"[SK]??"$name"; }
 enabled() { [ -x "$IPKG_INSTROOT/etc/rc.d/S$START$name" ]; }
 restart() { stop; start; }
 reload() { restart; }
+commands=" start stop restart reload enable disable enabled running "
+extra_command() { commands="$commands$1 "; }
 . "$initscript"
 if [ -n "$USE_PROCD" ]; then
 	for call in open_instance close_instance set_param append_param add_jail \\
@@ -52,7 +54,7 @@ if [ -n "$USE_PROCD" ]; then
 	reload() { if type reload_service >/dev/null; then reload_service; else start; fi; }
 	running() { service_running "$@"; }
 fi
-"$action" "$@"
+case "$commands" in *" $action "*) "$action" "$@" ;; *) echo "Syntax: $0"; exit 1 ;; esac
 """,
     "lib/functions.sh": """\
 config() { section=$2; }
@@ -120,9 +122,8 @@ esac
 #!/bin/sh
 echo "nft $*" >>/trace
 case "$*" in
-	"list table inet ringfence") [ -e /table ] ;;
 	"list set inet ringfence sip_ports") cat /table 2>/dev/null ;;
-	"add element inet fw4 "*) [ -e /fw4 ] ;;
+	"flush set inet fw4 "*) [ -e /fw4 ] ;;
 esac
 """,
 }

@@ -4,6 +4,7 @@ The live tests run whole agents; here single stages are made to fail. Only the q
 packet is an imitation: a real one cannot be made without a kernel.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -26,12 +27,13 @@ from builders import (
 from bundles import KEY, STRANGER, bundle, key_folder
 from ringfence import daemon as running
 from ringfence import intake, report
-from ringfence.daemon import Daemon, require_privilege
+from ringfence.daemon import Daemon
 from ringfence.decode import Decoder
 from ringfence.decode.stream import Streams
 from ringfence.errors import BundleError, ConfigError, KernelError
 from ringfence.eventlog import EventLog
 from ringfence.facts import Facts, World
+from ringfence.netfilter import intervals
 from ringfence.netfilter.marks import Code
 from ringfence.netfilter.nft import Plan
 from ringfence.packet import Instant, Packet
@@ -130,12 +132,13 @@ Start = Callable[[str], Agent]
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Start agents without privileges and without nft."""
+    """Start agents without privileges, without nft and without the kernel's sets."""
     nft = tmp_path / "nft"
     nft.write_text("#!/bin/sh\ncat > /dev/null\n", encoding="utf-8")
     nft.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(running, "require_privilege", lambda: None)
+    monkeypatch.setattr(intervals, "fill", lambda *_: None)
     agents: list[Agent] = []
 
     def begin(toml: str = "") -> Agent:
@@ -426,11 +429,11 @@ def test_a_reload_takes_everything_or_nothing(
     agent = start("")
     agent.configure('[origin]\nhome = ["NL"]\n[kernel]\nmark = 0xf00\n')
 
-    def refuse(plan: Plan) -> None:
+    def refuse(plan: Plan) -> int | None:
         raise KernelError("nft did not take the ruleset: busy")
 
     with monkeypatch.context() as patch:
-        patch.setattr(agent.daemon._control, "refill", refuse)
+        patch.setattr(agent.daemon._control, "_refill", refuse)
         agent.daemon._reconfigure()
         agent.daemon._refilled()
     (event,) = agent.events()
@@ -452,6 +455,30 @@ def test_a_reload_takes_everything_or_nothing(
     queued = Queued(udp(register(), ABROAD))
     agent.daemon._packet(queued)
     assert queued.mark & 0xF00 == Plan(0, frozenset(), 0xF00).bits(Code.PASS)
+
+
+def test_without_a_process_to_be_had_all_stays_as_it_was(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full table of processes, or no memory: the agent must not end over it."""
+    agent = start("")
+    agent.configure('[origin]\nhome = ["NL"]\n')
+
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fork", refuse)
+        agent.daemon._reconfigure()
+        agent.daemon._begin_offload()
+    reload, offload = agent.events()
+    assert (reload["type"], reload["ok"]) == ("reload", False)
+    assert reload["problems"] == ["cannot fork: Resource temporarily unavailable"]
+    assert offload["notice"] == "no-offload"
+    agent.daemon._reconfigure()
+    agent.daemon._refilled()
+    *_, reloaded = agent.events()
+    assert (reloaded["type"], reloaded["ok"]) == ("reload", True)
 
 
 @pytest.mark.parametrize(
@@ -480,6 +507,23 @@ def test_a_bad_reload_keeps_the_old_configuration(
     assert agent.daemon.engine.settings is before
 
 
+def test_a_table_that_cannot_be_put_back_is_tried_again_and_told_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = start("")
+    tried = []
+
+    def install(plan: Plan) -> None:
+        tried.append(plan)
+        if len(tried) < 3:
+            raise KernelError("busy")
+
+    monkeypatch.setattr(agent.daemon._control, "install", install)
+    assert [agent.daemon._reinstall() for _ in range(3)] == [False, False, True]
+    notices = [event["notice"] for event in agent.events()]
+    assert notices == ["table-lost", "table-reinstalled"]
+
+
 def test_state_survives_a_reload(start: Start) -> None:
     agent = start("")
     whole = register()
@@ -495,33 +539,6 @@ def test_nothing_is_done_with_a_bad_configuration(start: Start, tmp_path: Path) 
 
 
 # Privileges and imports -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "enough"),
-    [
-        ("000001ffffffffff", True),
-        ("0000000000001000", True),
-        ("0000000000000fff", False),
-        ("0000000000000000", False),
-    ],
-)
-def test_privilege(tmp_path: Path, capabilities: str, enough: bool) -> None:
-    status = tmp_path / "status"
-    status.write_text(
-        f"Name:\tpython\nCapPrm:\t000001ffffffffff\nCapEff:\t{capabilities}\n",
-        encoding="ascii",
-    )
-    if enough:
-        require_privilege(status)
-        return
-    with pytest.raises(KernelError) as refused:
-        require_privilege(status)
-    assert str(refused.value) == (
-        "this needs the capability CAP_NET_ADMIN; run it as root or give it to the "
-        "service"
-    )
-    assert refused.value.exit_code == 3
 
 
 def test_the_agent_runs_on_a_bundle_that_is_signed(

@@ -39,6 +39,20 @@ def test_a_process_that_is_killed() -> None:
     assert work.complaint() == "its process was killed"
 
 
+def test_it_ends_even_when_nobody_is_left_to_be_told() -> None:
+    def late() -> None:
+        time.sleep(0.3)
+        raise KernelError("no room")
+
+    try:
+        work = Forked(late, "not done")
+    except OSError:
+        os._exit(99)  # the child came back, into what was the agent's stack
+    os.close(work.fileno())  # as the kernel does when the agent is killed
+    _, status = os.waitpid(work._child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+
+
 def test_it_holds_none_of_the_agent_s_descriptors() -> None:
     """Above all not the queue, which would have a listener for that long."""
     reader, writer = os.pipe()

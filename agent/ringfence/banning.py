@@ -1,4 +1,7 @@
-"""`ban` and `unban`: the kernel's set first, then the running agent is told."""
+"""What a person does to the kernel by hand: `ban`, `unban`, `cleanup`.
+
+The kernel's set comes first, then the running agent is told.
+"""
 
 import re
 from typing import Final
@@ -9,6 +12,8 @@ from ringfence.errors import KernelError, RingfenceError
 from ringfence.facts.network import parse_address
 from ringfence.netfilter import bans
 from ringfence.netfilter.conntrack import end_connections
+from ringfence.netfilter.control import Control
+from ringfence.netfilter.privilege import require_privilege
 
 Record = dict[str, object]
 
@@ -81,3 +86,19 @@ def _ended(address: bytes) -> int | None:
         return end_connections([address])
     except KernelError:  # no connection tracking: the ban stands anyway
         return None
+
+
+def cleanup(config: Config) -> None:
+    """Take out of the kernel what a killed agent has left.
+
+    Raises `RingfenceError` while one runs: it would put its table back, without the
+    bans; `KernelError` without the privilege.
+    """
+    require_privilege()
+    agent = ask(config.control_socket, {"ask": "status"})
+    if agent is not None:
+        raise RingfenceError(
+            f"an agent is running (process {agent['pid']}): stop it, and nothing of it "
+            "is left"
+        )
+    Control().clear()

@@ -326,14 +326,17 @@ def _allow(args: argparse.Namespace) -> int:
     return 0
 
 
-def _no_options(_: Parser) -> None:
-    """Add none."""
+def _cleanup(args: argparse.Namespace) -> int:
+    from ringfence.banning import cleanup
+    from ringfence.config import read_config
+    from ringfence.config.read import parse_config
 
-
-def _cleanup(_: argparse.Namespace) -> int:
-    from ringfence.netfilter.control import Control
-
-    Control().clear()
+    try:
+        config = read_config(args.config)
+    except ConfigError as error:  # what is to go does not depend on it
+        _complain(str(error))
+        config = parse_config("", "built-in defaults")
+    cleanup(config)
     return 0
 
 
@@ -429,7 +432,7 @@ COMMANDS = {
         "open calls abroad that were closed, for a time", _allow_options, _allow
     ),
     "cleanup": Command(
-        "take out of the kernel what a killed agent has left", _no_options, _cleanup
+        "take out of the kernel what a killed agent has left", _config_option, _cleanup
     ),
     "report": Command(
         "count what was stopped, for others to learn from", _report_options, _report

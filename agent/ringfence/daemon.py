@@ -33,6 +33,7 @@ from ringfence.keeping import Keeping, Section
 from ringfence.netfilter import bans, notices
 from ringfence.netfilter.control import Control, Refill
 from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.privilege import require_privilege
 from ringfence.netfilter.queue import Queue, QueuedPacket, losses
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant
@@ -47,38 +48,17 @@ COUNTERS_EVERY: Final = 300.0
 DRAIN: Final = 1.0
 """Seconds that packets still in the queue get to be judged when the agent stops."""
 
-_CAP_NET_ADMIN: Final = 12
-
 
 def _now() -> Instant:
     return Instant(time.monotonic(), time.time())  # noqa: TID251 - the one clock
 
 
-def _begin_counting() -> bans.Counting | None:
+def _kernel_counters() -> dict[str, int]:
+    """Read the counters, or have none: figures must not end the agent."""
     try:
-        return bans.Counting()
-    except KernelError:
-        return None
-
-
-def _kernel_counters(counting: bans.Counting | None) -> dict[str, int]:
-    """Wait for the counters, or have none: figures must not end the agent."""
-    try:
-        return (counting.finish() if counting is not None else None) or {}
+        return bans.counters() or {}
     except KernelError:
         return {}
-
-
-def require_privilege(status: Path = Path("/proc/self/status")) -> None:
-    """Raise `KernelError` unless this process may administer the network."""
-    for line in status.read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "CapEff" and int(value, 16) >> _CAP_NET_ADMIN & 1:
-            return
-    raise KernelError(
-        "this needs the capability CAP_NET_ADMIN; run it as root or give it to the "
-        "service"
-    )
 
 
 class _Refilling(NamedTuple):
@@ -128,6 +108,7 @@ class Daemon:
         self._refill: Refill | None = None
         self._refilling: _Refilling | None = None
         self._offload_again = False
+        self._table_lost = False
         self._queue: Queue
 
     def run(self) -> None:
@@ -146,7 +127,7 @@ class Daemon:
             signal.signal(number, self._signalled)
 
         links = notices.LinkNotices()
-        tables = notices.TableNotices()
+        tables = notices.TableWatch()
         self._look_back()
         self._remember()
         self._queue = Queue(
@@ -167,7 +148,7 @@ class Daemon:
         except KernelError:
             self._queue.close()
             raise
-        tables.deleted()
+        tables.remember()
         self._verdicts.open_answering(_now())
         self._adopt()
         self._ready("ready")
@@ -182,26 +163,27 @@ class Daemon:
             tables.close()
 
     def _loop(
-        self, wake: int, links: notices.LinkNotices, tables: notices.TableNotices
+        self, wake: int, links: notices.LinkNotices, tables: notices.TableWatch
     ) -> None:
         poll = select.poll()
-        for source in (wake, self._queue, links, tables):
+        for source in (wake, self._queue, links):
             poll.register(source, select.POLLIN)
         asked = -1
         if self._socket is not None:
             asked = self._socket.fileno()
             poll.register(asked, select.POLLIN)
         refilled = -1
-        counting: bans.Counting | None = None
         due = time.monotonic() + COUNTERS_EVERY
         while not self._stop:
             if self._refill is not None and refilled < 0:
                 refilled = self._refill.fileno()
                 poll.register(refilled, select.POLLIN)
             mono = time.monotonic()
-            kept = self._keeping.wait(_now().mono)
-            line = self.engine.line.wait(mono)
-            wait = max(0.0, min(due - mono, self._stock.wait(mono), kept, line))
+            wait = min(
+                *(due - mono, self._stock.wait(mono), tables.wait(mono)),
+                *(self._keeping.wait(_now().mono), self.engine.line.wait(mono)),
+            )
+            wait = max(0.0, wait)
             if self._severing.busy:
                 wait = min(wait, 1.0)
             ready = {fd for fd, _ in poll.poll(wait * 1000)}
@@ -215,8 +197,8 @@ class Daemon:
             if links.fileno() in ready:
                 links.drain()
                 self._watch_links()
-            if tables.fileno() in ready and tables.deleted():
-                self._reinstall()
+            if tables.lost(time.monotonic()) and self._reinstall():
+                tables.remember()
             if self._socket is not None and asked in ready:
                 self._socket.serve()
             if self._refill is not None and refilled in ready:
@@ -232,17 +214,10 @@ class Daemon:
             if self._reload and self._refill is None:
                 self._reload = False
                 self._reconfigure()
-            if counting is not None and counting.fileno() in ready:
-                poll.unregister(counting)
-                self._counters(_kernel_counters(counting))
-                counting = None
             if time.monotonic() >= due:
                 due += COUNTERS_EVERY
                 self.engine.exposure.turn(_now())
-                if counting is None:
-                    counting = _begin_counting()
-                    if counting is not None:
-                        poll.register(counting, select.POLLIN)
+                self._counters(_kernel_counters())
 
     def _packet(self, packet: QueuedPacket) -> None:
         self._verdicts.give(packet, _now())
@@ -264,16 +239,23 @@ class Daemon:
         if self._find_wan():
             self._control.face(tuple(self._wan))
 
-    def _reinstall(self) -> None:
-        """Put the ruleset back after somebody deleted it (`fw4 stop` deletes all)."""
+    def _reinstall(self) -> bool:
+        """Put the ruleset back after somebody deleted it (`fw4 stop` deletes all).
+
+        False when it could not be: then it is tried again, and told once.
+        """
         try:
             plan = self._plan()
             self._control.install(first_plan(plan, self.engine.settings))
-            self._log.event("notice", _now(), notice="table-reinstalled")
         except KernelError as error:
-            self._log.event("notice", _now(), notice="table-lost", error=str(error))
-        else:
-            self._begin_offload()
+            if not self._table_lost:
+                self._log.event("notice", _now(), notice="table-lost", error=str(error))
+            self._table_lost = True
+            return False
+        self._table_lost = False
+        self._log.event("notice", _now(), notice="table-reinstalled")
+        self._begin_offload()
+        return True
 
     def _begin_offload(self) -> None:
         """Have the home networks put in, for what the kernel can judge alone."""
@@ -316,8 +298,18 @@ class Daemon:
             self._reload |= notice.reload
 
     def _begin(self, refilling: "_Refilling") -> None:
-        self._refilling = refilling
-        self._refill = self._control.begin_refill(refilling.plan)
+        try:
+            self._refill = self._control.begin_refill(refilling.plan)
+        except OSError as error:  # no process to be had: the old ruleset stays
+            self._unfilled(refilling.why, KernelError(f"cannot fork: {error.strerror}"))
+        else:
+            self._refilling = refilling
+
+    def _unfilled(self, why: str, error: KernelError) -> None:
+        if why == "reload":
+            self._reload_failed(error)
+        else:
+            self._log.event("notice", _now(), notice="no-offload", error=str(error))
 
     def _refilled(self) -> None:
         """Go on with what the kernel has taken, or with the old."""
@@ -330,9 +322,7 @@ class Daemon:
         except KernelError as error:
             if done.why == "reload":
                 self._stock.refuse()
-                self._reload_failed(error)
-            else:
-                self._log.event("notice", _now(), notice="no-offload", error=str(error))
+            self._unfilled(done.why, error)
             return
         if done.why == "reload":
             self._verdicts.speak(done.plan)
@@ -410,7 +400,7 @@ class Daemon:
 
         What a killed agent's full queue let pass is counted there as well.
         """
-        kernel = _kernel_counters(_begin_counting())
+        kernel = _kernel_counters()
         self._unheard_before = kernel.get("unheard", 0)
         self._lost_before = bans.unanswered(kernel)
         self.engine.exposure.foreign(kernel.get("foreign", 0), _now().mono)
@@ -475,7 +465,7 @@ class Daemon:
         until = time.monotonic() + DRAIN
         while time.monotonic() < until and poll.poll(0):
             self._queue.read()
-        self._counters(_kernel_counters(_begin_counting()))
+        self._counters(_kernel_counters())
         self._control.remove(keep_bans=self._keep_bans)
         self._queue.close()
         self._severing.close()

@@ -41,14 +41,18 @@ class Forked:
             return
         complaint = unfinished
         try:
-            _detach(sink)
+            detach(sink)
             work()
             complaint = ""
         except (RingfenceError, OSError) as error:
             complaint = str(error) or unfinished
         finally:
-            os.write(sink, complaint.encode()[:MAX_COMPLAINT])
-            os._exit(1 if complaint else 0)
+            # Whatever becomes of the complaint: an agent that is gone reads none, and
+            # a child that came back from here would go on as a second agent.
+            try:
+                os.write(sink, complaint.encode()[:MAX_COMPLAINT])
+            finally:
+                os._exit(1 if complaint else 0)
 
     def fileno(self) -> int:
         """Return the descriptor to poll."""
@@ -68,10 +72,11 @@ class Forked:
         return complaint or ("" if status == 0 else "its process was killed")
 
 
-def _detach(sink: int) -> None:
-    """Give up what a forked process shares with the agent, but for one descriptor.
+def detach(sink: int) -> None:
+    """Give up what a forked process shares with its parent, but for one descriptor.
 
-    Above all the queue: while anybody holds it, it has a listener.
+    Above all the queue: while anybody holds it, it has a listener. Standard input,
+    output and errors stay.
     """
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):

@@ -4,12 +4,12 @@ Knows Debian's folders and control files. It must not know how an archive is mad
 `deb.py` does.
 """
 
-import gzip
 from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Final, NamedTuple
 
 import stage
+from gzipped import compress
 from stage import Entry
 
 PACKAGE: Final = "ringfence"
@@ -65,9 +65,9 @@ def _entries() -> Iterator[Entry]:
     )
     yield stage.configuration(_SETTINGS)
     yield stage.shipped("debian/copyright", f"{_DOC}/copyright")
-    yield Entry(f"{_DOC}/changelog.gz", _packed(_changelog().encode()))
+    yield Entry(f"{_DOC}/changelog.gz", compress(_changelog().encode()))
     manual = (stage.FILES / "debian" / "ringfence.8").read_bytes()
-    yield Entry("usr/share/man/man8/ringfence.8.gz", _packed(manual))
+    yield Entry("usr/share/man/man8/ringfence.8.gz", compress(manual))
 
 
 def control(installed: list[Entry], size_kib: int, checksums: str) -> list[Control]:
@@ -92,8 +92,3 @@ def _changelog() -> str:
         "  * What has changed is in the project's history.\n\n"
         f" -- {MAINTAINER}  {when}\n"
     )
-
-
-def _packed(data: bytes) -> bytes:
-    """Compress as gzip -9n does: the same bytes every time."""
-    return gzip.compress(data, 9, mtime=0)

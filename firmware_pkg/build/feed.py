@@ -12,12 +12,13 @@ import stage
 from stage import Entry
 
 FOLDER: Final = stage.ROOT / "firmware_pkg" / "openwrt"
-_SOURCES: Final = (
-    "agent/ringfence",
-    "rules",
-    "firmware_pkg/files",
-    "firmware_pkg/build",
-)
+_SOURCES: Final = {
+    "agent/ringfence": frozenset({".py"}),
+    "rules": stage.RULES,
+    "firmware_pkg/files": None,
+    "firmware_pkg/build": frozenset({".py"}),
+}
+"""What the package is written from, and how the names of files end there."""
 
 
 def build(out: Path) -> Path:
@@ -34,12 +35,14 @@ def entries(folder: str) -> list[Entry]:
     found = [
         Entry(f"{folder}/{path.relative_to(FOLDER).as_posix()}", path.read_bytes())
         for path in sorted(FOLDER.rglob("*"))
-        if path.is_file() and "src" not in path.relative_to(FOLDER).parts
+        if path.is_file() and path.suffix in {"", ".sh"} and _ours(path, FOLDER)
     ]
     source = f"{folder}/ringfence/src"
-    for name in _SOURCES:
-        for path in sorted((stage.ROOT / name).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+    for name, ends in _SOURCES.items():
+        top = stage.ROOT / name
+        for path in sorted(top.rglob("*")):
+            known = ends is None or path.suffix in ends
+            if path.is_file() and known and not stage.hidden(path, top):
                 inside = path.relative_to(stage.ROOT).as_posix()
                 found.append(Entry(f"{source}/{inside}", path.read_bytes()))
     found.append(Entry(f"{source}/LICENSE", (stage.ROOT / "LICENSE").read_bytes()))
@@ -47,3 +50,8 @@ def entries(folder: str) -> list[Entry]:
         entry._replace(mode=0o755) if entry.path.endswith(".sh") else entry
         for entry in found
     ]
+
+
+def _ours(path: Path, folder: Path) -> bool:
+    inside = path.relative_to(folder).parts
+    return "src" not in inside and not stage.hidden(path, folder)

@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
-from ipk import compress
+from gzipped import compress
 
 SIGNERS: Final = ("usign", "signify-openbsd", "signify")
 

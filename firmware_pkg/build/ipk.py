@@ -5,7 +5,6 @@ themselves gzipped tars with names that begin `./`, in that order (openwrt's
 scripts/ipkg-build). Standard library only; the same sources give the same bytes.
 """
 
-import gzip
 import io
 import tarfile
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from typing import Final
 import openwrt
 import stage
 import tree
+from gzipped import compress
 from stage import Entry
 
 ARCHITECTURE: Final = "all"
@@ -108,8 +108,3 @@ def _member(path: str, time: int, mode: int) -> tarfile.TarInfo:
     member.mode = mode
     member.uname = member.gname = "root"
     return member
-
-
-def compress(data: bytes) -> bytes:
-    """Gzip without name and time."""
-    return gzip.compress(data, compresslevel=9, mtime=0)

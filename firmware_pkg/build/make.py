@@ -7,7 +7,6 @@ skipped, and said why; asked for by name, that is a failure (exit code 1).
 """
 
 import argparse
-import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import apk
+import deb
 import feed
 import index
 import ipk
@@ -43,12 +43,6 @@ def build_apk(out: Path, key: Path | None) -> list[Path]:
 
 def build_deb(out: Path, key: Path | None) -> list[Path]:
     """Build the package for Debian."""
-    try:
-        deb = importlib.import_module("deb")
-    except ModuleNotFoundError as error:
-        if error.name != "deb":
-            raise
-        raise Skipped("firmware_pkg/build/deb.py is not there") from None
     if lacking := deb.lacking():
         raise Skipped(lacking)
     return [deb.build(out)]
@@ -87,14 +81,31 @@ def packages(asked: list[str], out: Path, key: Path | None) -> int:
     return code
 
 
+def image_tree(folder: Path) -> int:
+    """Write what OpenWrt gets into an image builder's `files/`; return the exit code.
+
+    What a maker has put there in the place of a conffile stays.
+    """
+    try:
+        time = stage.source_date()
+    except RuntimeError as error:
+        print(f"tree: failed: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    found = openwrt.entries()
+    theirs = [one for one in found if one.kept and (folder / one.path).exists()]
+    for entry in theirs:
+        print(f"tree: {folder / entry.path} stays as it is")  # noqa: T201
+    tree.write([one for one in found if one not in theirs], folder, time)
+    return 0
+
+
 def main(argv: list[str]) -> int:
     """Run the command line."""
     if argv[:1] == ["tree"]:
         parser = argparse.ArgumentParser(prog="make.py tree")
         parser.add_argument("folder", type=Path)
         folder = parser.parse_args(argv[1:]).folder
-        tree.write(openwrt.entries(), folder, stage.source_date())
-        return 0
+        return image_tree(folder)
     parser = argparse.ArgumentParser(prog="make.py", description=__doc__)
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help=", ".join(FORMATS))
     parser.add_argument("--out", type=Path, default=stage.ROOT / "dist", metavar="DIR")

@@ -18,7 +18,9 @@ DESCRIPTION: Final = (
     "Reads SIP signalling from NFQUEUE and stops phone-line hijacking: registrations "
     "from abroad, calls to destinations that toll fraud pays for, password guessing."
 )
-LICENSE: Final = "Apache-2.0"
+LICENSE: Final = "Apache-2.0 AND CC-BY-SA-4.0 AND Unicode-3.0"
+"""The code; the country table; the names of countries."""
+
 SECTION: Final = "net"
 MAINTAINER: Final = "The ringfence developers"
 
@@ -77,6 +79,8 @@ PRERM: Final = """\
 [ -z "$IPKG_INSTROOT" ] || exit 0
 [ "$PKG_UPGRADE" = 1 ] && exit 0
 uci -q delete firewall.ringfence && uci commit firewall
+# A stop leaves bans in force where keep_bans is 1, and a killed agent leaves all.
+/etc/init.d/ringfence clear
 exit 0
 """
 """Sourced before removing and before an upgrade, while everything still runs."""

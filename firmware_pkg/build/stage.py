@@ -21,6 +21,10 @@ FILES: Final = ROOT / "firmware_pkg" / "files"
 CONFIG: Final = "etc/ringfence/ringfence.toml"
 _AGENT: Final = ROOT / "agent" / "ringfence"
 _RULES: Final = ROOT / "rules"
+_WITHOUT_HISTORY: Final = 315_532_800
+
+RULES: Final = frozenset({".toml", ".csv", ".jsonl", ".tbl", ".md"})
+"""How files of rules end, without the generators of their tables."""
 
 
 class Entry(NamedTuple):
@@ -49,34 +53,52 @@ def source_date() -> int:
     """Return the time to stamp files with, seconds since 1970, the same every time.
 
     $SOURCE_DATE_EPOCH, else when the last commit was made, else 1980 (a source archive
-    without history; some formats know nothing older).
+    without history, or no git; some formats know nothing older). Raises RuntimeError
+    when $SOURCE_DATE_EPOCH is no number.
     """
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     if given:
+        if not given.isdecimal():
+            raise RuntimeError(f"SOURCE_DATE_EPOCH: expected seconds, found {given!r}")
         return int(given)
-    done = subprocess.run(
-        ["git", "log", "-1", "--format=%ct"],  # noqa: S607 - the one in PATH
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # A clone of somebody else's, as in a container, is as good; the history of a tree
+    # that an archive of ours was unpacked into is not ours.
+    words = ["git", "-c", "safe.directory=*", "log", "-1", "--no-show-signature"]
+    around = {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}
+    ours = {key: text for key, text in os.environ.items() if key[:4] != "GIT_"}
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell
+            [*words, "--format=%ct"],
+            cwd=ROOT,
+            env=ours | around,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return _WITHOUT_HISTORY
     stamp = done.stdout.strip()
-    return int(stamp) if done.returncode == 0 and stamp else 315_532_800
+    return int(stamp) if done.returncode == 0 and stamp else _WITHOUT_HISTORY
 
 
 def code(folder: str) -> Iterator[Entry]:
     """Yield the package `ringfence` below a folder, its rules inside of it.
 
-    What the wheel holds, that is: rules without the generators of their tables.
+    What the wheel holds, that is.
     """
     for path in sorted(_AGENT.rglob("*.py")):
         inside = path.relative_to(_AGENT).as_posix()
         yield Entry(f"{folder}/ringfence/{inside}", path.read_bytes())
     for path in sorted(_RULES.rglob("*")):
         inside = path.relative_to(_RULES).as_posix()
-        if path.is_file() and path.suffix in {".toml", ".csv", ".jsonl", ".tbl", ".md"}:
+        if path.is_file() and path.suffix in RULES and not hidden(path, _RULES):
             yield Entry(f"{folder}/ringfence/_rules/{inside}", path.read_bytes())
+
+
+def hidden(path: Path, folder: Path) -> bool:
+    """Tell whether a file is a cache's or an editor's, somewhere below a folder."""
+    parts = path.relative_to(folder).parts
+    return any(part[0] == "." or part == "__pycache__" for part in parts)
 
 
 def shipped(name: str, path: str, mode: int = 0o644, *, kept: bool = False) -> Entry:

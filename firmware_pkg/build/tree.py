@@ -12,10 +12,20 @@ from stage import Entry
 
 
 def write(entries: Iterable[Entry], root: Path, time: int) -> None:
-    """Write entries below a folder, all stamped with one time; what is there stays."""
-    for entry in entries:
+    """Write entries below a folder, all stamped with one time; what else is there stays.
+
+    Folders that are made can be entered by everybody, whatever the umask: in an image
+    they are the router's own /usr and /etc.
+    """
+    held = list(entries)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for name in ["", *folders(entry.path for entry in held)]:
+        folder = root / name
+        if not folder.is_dir():
+            folder.mkdir()
+            folder.chmod(0o755)
+    for entry in held:
         path = root / entry.path
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         if entry.link:
             path.symlink_to(entry.data.decode())

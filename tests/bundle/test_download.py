@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from ringfence.bundle import download as downloading
-from ringfence.bundle.download import download, is_url
+from ringfence.bundle.download import download
+from ringfence.bundle.opening import is_url
 from ringfence.errors import BundleError, ConfigError, KernelError
 
 BODY = bytes(range(256)) * 8

@@ -180,9 +180,9 @@ def test_a_revoked_key_is_one_that_is_not_there(archive: Path, keys: Path) -> No
         open_bundle(archive, read_keys(keys))
 
 
-def test_the_cache_s_folders_are_not_asked_for_nothing(
+def test_what_nobody_has_verified_is_not_put_into_the_cache(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "_cache_dirs", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(tables, "_keep", lambda *_: pytest.fail("kept"))
     table = open_country_table(open_unverified(archive))
     assert table.source == "made-up 1.0"

@@ -12,6 +12,7 @@ import pytest
 import ringfence
 from ringfence.bundle import tables
 from ringfence.bundle.packed import PRELUDE_SIZE, pack, unpack
+from ringfence.bundle.source import Folder
 from ringfence.bundle.tables import (
     MOST_LINES_BYTES,
     find_rules_dir,
@@ -207,6 +208,36 @@ def test_a_folder_that_cannot_be_made_leaves_the_table_in_memory(
     (tmp_path / "file").touch()
     table = open_country_table(rules, tmp_path / "file" / "cache")
     assert table.country(JAPANESE) == "JP"
+
+
+class Unverified(Folder):
+    """A source of which nothing may be kept."""
+
+    kept = False
+
+
+def test_a_table_of_which_nothing_may_be_kept_is_unpacked_once(
+    rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_country_table(Unverified(rules))
+    monkeypatch.setattr(tables, "unpack", lambda *_: pytest.fail("unpacked again"))
+    assert open_country_table(Unverified(rules)) is first
+    monkeypatch.undo()
+
+    with (rules / "geo/country.tbl").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(BundleError):
+        open_country_table(Unverified(rules))
+
+
+def test_what_may_not_be_kept_is_looked_up_and_never_written(
+    rules: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_country_table(Unverified(rules), cache)
+    assert not cache.exists() or not list(cache.iterdir())
+    open_country_table(rules, cache)
+    monkeypatch.setattr(tables, "unpack", lambda *_: pytest.fail("unpacked again"))
+    assert open_country_table(Unverified(rules), cache).country(JAPANESE) == "JP"
 
 
 def test_a_new_table_takes_the_place_of_the_old_one(rules: Path, cache: Path) -> None:

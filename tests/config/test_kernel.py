@@ -3,7 +3,7 @@
 import pytest
 from builders import RULES
 from ringfence.config import assemble, fails_open, first_plan, kernel_plan, parse_config
-from ringfence.netfilter.nft import Plan, asks_home, render
+from ringfence.netfilter.nft import Plan, render
 
 
 def plan(text: str) -> Plan:
@@ -113,11 +113,13 @@ def test_home_networks_that_a_killed_agent_left_hold_on(text: str) -> None:
     assert first.networks().not_foreign == ((), ())
     assert first == whole._replace(networks=first.networks, home_stays=True)
     ruleset = render(first, native_queue=True)
-    assert "flush set inet ringfence exempt4" in ruleset
-    assert "flush set inet ringfence home4" not in ruleset
-    assert asks_home(ruleset)
-    without = first_plan(whole, settings)
-    assert not asks_home(render(without, native_queue=True))
+    assert "delete set inet ringfence exempt4" in ruleset
+    assert "delete set inet ringfence home4" not in ruleset
+    asked = "goto register" if not text else "goto tls"
+    assert f"{asked}\n" in ruleset or f"{asked} " in ruleset
+    without = render(first_plan(whole, settings), native_queue=True)
+    assert "goto register" not in without
+    assert "goto tls" not in without
 
 
 def test_home_networks_that_nobody_asks_for_any_more_go() -> None:

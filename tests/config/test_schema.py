@@ -131,6 +131,7 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         ("x" * 16, INTERFACE),
         ("a/b", INTERFACE),
         ("a b", INTERFACE),
+        ("a\0b", INTERFACE),
         ([], INTERFACE),
         (["wan", 1], INTERFACE),
         (5, INTERFACE),
@@ -162,7 +163,7 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
             f"at most {MAX_LIST} entries, not {MAX_LIST + 1}",
         ),
     ],
-    "origin.table": [("", "the path of a file"), (1, "the path of a file")],
+    "origin.table": [(value, "the path of a file") for value in ("", "a\0b", 1)],
     "numbers.dialplan": [("", DIALPLAN), ("../jp", DIALPLAN), (81, DIALPLAN)],
     "numbers.profile": [("hotel", 'one of "office", "home", "watch"')],
     "numbers.allow": [
@@ -204,13 +205,16 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         (100_001, "a whole number from 1 to 100000"),
     ],
     "bundle.keys": [
-        (value, "the absolute path of a folder") for value in ("keys", "", None, 1)
+        (value, "the absolute path of a folder")
+        for value in ("keys", "", None, 1, "/a\0b")
     ],
     "bundle.store": [
-        (value, "the absolute path of a folder") for value in ("rules", "", None, 1)
+        (value, "the absolute path of a folder")
+        for value in ("rules", "", None, 1, "/a\0b")
     ],
     "bundle.factory": [
-        (value, "the absolute path of a file") for value in ("a.tar", "", "/rom/", None)
+        (value, "the absolute path of a file")
+        for value in ("a.tar", "", "/rom/", None, "/a\0b")
     ],
     "bundle.channel": [
         (value, 'the name of a channel, such as "stable"')
@@ -220,11 +224,13 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         (value, "a whole number from 1 to 86400") for value in (0, 86_401, True, "60s")
     ],
     "state.file": [
-        (value, "the absolute path of a file") for value in ("a.json", "", "/a/", None)
+        (value, "the absolute path of a file")
+        for value in ("a.json", "", "/a/", None, "/a\0b")
     ],
     "control.socket": [
         ("run/x.sock", SOCKET),
         ("/" * 108, SOCKET),
+        ("/a\0b", SOCKET),
         ("", SOCKET),
         (None, SOCKET),
     ],

@@ -25,6 +25,8 @@ from ringfence.doctor.readings import Unread
 from ringfence.errors import KernelError
 from stores import Router, archive
 
+UFW = "ufw/ufw.conf"
+
 SHOWN = """firewall.@defaults[0]=defaults
 firewall.@zone[1]=zone
 firewall.@zone[1].name='wan'
@@ -83,7 +85,8 @@ def test_whatever_goes_wrong_becomes_a_reason() -> None:
     [
         (["openwrt_release"], ["opkg", "fw4"], ("openwrt", "opkg", "fw4")),
         (["openwrt_release"], ["apk", "fw4"], ("openwrt", "apk", "fw4")),
-        (["debian_version"], ["apt-get", "ufw"], ("debian", "apt", "ufw")),
+        (["debian_version", UFW], ["apt-get", "ufw"], ("debian", "apt", "ufw")),
+        (["debian_version"], ["apt-get", "ufw"], ("debian", "apt", "")),
         (["debian_version"], ["firewall-cmd"], ("debian", "apt", "firewalld")),
         ([], ["apt-get"], ("other", "", "")),
     ],
@@ -95,12 +98,15 @@ def test_what_system_this_is(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    etc, programs_in = tmp_path / "etc", tmp_path / "bin"
+    programs_in.mkdir()
     for name in files:
-        (tmp_path / name).touch()
+        (etc / name).parent.mkdir(parents=True, exist_ok=True)
+        (etc / name).write_text("# on\nENABLED=yes\n")
     for name in programs:
-        (tmp_path / name).touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert machine(Root(etc=tmp_path))[:3] == expected
+        (programs_in / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(programs_in))
+    assert machine(Root(etc=etc))[:3] == expected
 
 
 def test_a_configuration_with_errors_is_read_with_all_of_them(tmp_path: Path) -> None:
@@ -182,10 +188,15 @@ def test_ports_that_others_can_reach(tmp_path: Path) -> None:
     udp = (
         "1: 00000000:13C4 00000000:0000 07\n"  # 5060
         "2: 0100007F:0035 00000000:0000 07\n"  # on loopback
+        "2: 7F000001:0036 00000000:0000 07\n"  # of a big endian machine
         "3: 0101A8C0:D431 08080808:0035 01\n"  # connected
     )
     (tmp_path / "net/udp").write_text(head + udp)
-    six = f"1: {'0' * 32}:13C5 {'0' * 32}:0000 07\n"
+    six = (
+        f"1: {'0' * 32}:13C5 {'0' * 32}:0000 07\n"
+        f"2: {'0' * 24}01000000:0035 {'0' * 32}:0000 07\n"
+        f"2: {'0' * 31}1:0036 {'0' * 32}:0000 07\n"
+    )
     (tmp_path / "net/udp6").write_text(head + six)
     assert bound_ports(tmp_path, "udp") == {5060, 5061}
     (tmp_path / "net/udp6").unlink()  # a kernel without IPv6
@@ -199,6 +210,10 @@ def test_what_opens_the_port_on_openwrt() -> None:
         "firewall.@redirect[0]",
         "firewall.sip",
     )
+    provider = SHOWN + "firewall.sip.src_ip='198.51.100.7'\n"
+    assert openings(provider, frozenset({5060})) == ("firewall.@redirect[0]",)
+    unsaid = SHOWN.replace("firewall.sip.target='ACCEPT'\n", "")
+    assert openings(unsaid, frozenset({5060})) == ("firewall.@redirect[0]",)
     assert openings(SHOWN, frozenset({80})) == ("firewall.@rule[6]",)
     assert openings("", frozenset({5060})) == ()
 

@@ -136,6 +136,13 @@ def test_home_ranges(table: CountryTable) -> None:
     )
 
 
+def test_ranges_one_by_one(table: CountryTable) -> None:
+    assert list(table.each_range4({"JP"})) == table.home_ranges({"JP"})[0]
+    assert list(table.each_range4(set())) == []
+    whole = CountryTable.from_lines(["0.0.0.0/0,JP"], "x")
+    assert list(whole.each_range4({"JP"})) == [(0, (1 << 32) - 1)]
+
+
 def test_home_ranges_that_touch_are_one(table: CountryTable) -> None:
     ranges4, ranges6 = table.home_ranges({"JP", "AU", "DE", "GB"})
     assert ranges4[0] == (0x01000000, 0x010001FF)

@@ -74,7 +74,7 @@ def systems(
     yield made
     for _, process in made.values():
         process.kill()
-        process.wait()
+        process.communicate()  # closes its pipes, also of a suite that no test took
     subprocess.run(["rm", "-rf", "--one-file-system", folder], check=True)  # noqa: S603, S607
 
 

@@ -62,6 +62,7 @@ def test_formalities(path: Path) -> None:
 def test_it_says_what_the_ipk_says() -> None:
     assert variables(AGENT)["PKG_VERSION"] == __version__ == stage.version()
     assert f"{__version__}-r{variables(AGENT)['PKG_RELEASE']}" == openwrt.release()
+    assert variables(AGENT)["PKG_LICENSE"] == openwrt.LICENSE
     (line,) = re.findall(r"^  DEPENDS:=(.*)$", AGENT.read_text(), re.MULTILINE)
     assert line.split() == ["+python3-light", *(f"+{one}" for one in openwrt.DEPENDS)]
     assert "PKGARCH:=all" in AGENT.read_text()
@@ -137,3 +138,33 @@ def test_the_archive_is_the_same_twice_and_brings_no_more_than_it_needs(
         *("agent", "rules", "firmware_pkg", "LICENSE"),
     }
     assert not [name for name in members if "__pycache__" in name or ".git" in name]
+
+
+def test_what_lies_about_stays_at_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys, caches and what editors leave: all of it in a clone that is worked in."""
+    held = feed.entries("feed")
+    clone = tmp_path / "clone"
+    for name in ("agent/ringfence", "rules", "firmware_pkg"):
+        shutil.copytree(
+            stage.ROOT / name,
+            clone / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    shutil.copy(stage.ROOT / "LICENSE", clone)
+    for name in (
+        *("agent/ringfence/maker.sec", "agent/ringfence/__pycache__/cli.pyc"),
+        *("rules/maker.sec", "rules/__pycache__/catalogue.toml", "rules/.x.toml.swp"),
+        *("rules/.cache/rule.toml", "firmware_pkg/build/make.py~"),
+        *("firmware_pkg/openwrt/.Makefile.swp", "firmware_pkg/files/.x.init.swp"),
+    ):
+        (clone / name).parent.mkdir(exist_ok=True)
+        (clone / name).write_text("not for anybody")
+    monkeypatch.setattr(stage, "ROOT", clone)
+    monkeypatch.setattr(stage, "_AGENT", clone / "agent/ringfence")
+    monkeypatch.setattr(stage, "_RULES", clone / "rules")
+    monkeypatch.setattr(feed, "FOLDER", clone / "firmware_pkg/openwrt")
+    assert feed.entries("feed") == held
+    installed = [entry.path for entry in stage.code("lib")]
+    assert not [path for path in installed if "cache" in path or ".sec" in path]

@@ -161,6 +161,24 @@ def test_restart_waits_for_the_end(router: OpenWrt) -> None:
     assert trace[-1] == "close"
 
 
+def test_clearing_waits_for_the_end(router: OpenWrt) -> None:
+    """An agent that runs puts its table back; one that keeps bans leaves it."""
+    process = router.root / "proc" / "4711"
+    process.mkdir()
+    router.write("ubus", "4711\n")
+    router.write(
+        "usr/bin/ringfence",
+        '#!/bin/sh\n[ -d /proc/4711 ] && echo early; echo "$*" >>/trace\n',
+        0o755,
+    )
+    end = threading.Timer(1.5, process.rmdir)
+    end.start()
+    done = router.service("clear")
+    end.join()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert router.trace() == ["kill ringfence", "cleanup"]
+
+
 def test_stop_and_running(router: OpenWrt) -> None:
     assert router.service("stop").returncode == 0
     assert router.trace() == ["kill ringfence"]

@@ -1,5 +1,6 @@
 """The command that builds packages, and what it says of those it cannot build."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,40 @@ def test_a_tree_for_an_image_builder(tmp_path: Path) -> None:
         path = tmp_path / entry.path
         assert path.read_bytes() == entry.data
         assert path.stat().st_mode & 0o777 == entry.mode
+
+
+def test_a_tree_can_be_entered_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        assert make.main(["tree", str(tmp_path / "files")]) == 0
+    finally:
+        os.umask(before)
+    files = tmp_path / "files"
+    folders = [files, *(path for path in files.rglob("*") if path.is_dir())]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o755}
+
+
+def test_a_tree_leaves_what_the_maker_has_put_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / stage.CONFIG
+    config.parent.mkdir(parents=True)
+    config.write_text('[origin]\nhome = ["DE"]\n')
+    old = tmp_path / "usr/bin/ringfence"
+    old.parent.mkdir(parents=True)
+    old.write_text("of the version before")
+    assert make.main(["tree", str(tmp_path)]) == 0
+    assert config.read_text() == '[origin]\nhome = ["DE"]\n'
+    assert f"{config} stays" in capsys.readouterr().out
+    assert "of the version before" not in old.read_text()
+
+
+def test_a_time_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert make.main(["ipk", "--out", str(tmp_path)]) == 1
+    assert make.main(["tree", str(tmp_path / "files")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("expected seconds, found 'yesterday'") == 2
+    assert not (tmp_path / "files").exists()

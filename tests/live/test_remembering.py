@@ -134,7 +134,7 @@ def test_a_disk_that_takes_nothing(lab: Lab, disk: str) -> None:
     script = f'{DISKS[disk].format(folder=folder)} && exec "$@"'
     agent = Agent(
         lab,
-        {"state": {"file": str(folder / "state.json")}},
+        {"state": {"file": str(folder / "state.json")}, **EACH_ONE},
         program=("unshare", "-m", "sh", "-c", script, "sh", *hasty_agent.PROGRAM),
     )
     with agent:

@@ -30,15 +30,23 @@ def test_ended_for_a_successor_it_leaves_the_bans_and_nothing_else(lab: Lab) -> 
     assert lab.router.ruleset() == before
 
 
-def test_cleanup_after_a_killed_agent(lab: Lab) -> None:
+def test_cleanup_after_a_killed_agent_and_not_before(lab: Lab) -> None:
     before = lab.router.ruleset()
+
+    def cleanup() -> tuple[int, str]:
+        words = (*command(), "cleanup", "--config", str(agent.config))
+        process = lab.start(lab.router, *words)
+        return process.wait(20), process.text()
+
     with Agent(lab) as agent:
         agent.wait_offload()
+        running = lab.router.ruleset()
+        code, said = cleanup()
+        assert (code, "an agent is running" in said) == (2, True)
+        assert lab.router.ruleset() == running
         agent.process.signal(signal.SIGKILL)
         agent.process.wait(5)
-        assert lab.router.ruleset() != before
-        cleanup = lab.start(lab.router, *command(), "cleanup")
-        assert (cleanup.wait(20), cleanup.text()) == (0, "")
+        assert cleanup() == (0, "")
     assert lab.router.ruleset() == before
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from lab.namespaces import Namespace
 from ringfence.errors import KernelError
-from ringfence.netfilter import programs
+from ringfence.netfilter import intervals, programs
 from ringfence.netfilter.control import Control
 from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.origins import Networks, Ranges
 
 PLAN = Plan(queue=5060, sip_ports=frozenset({5060}))
 OTHER = Plan(queue=5060, sip_ports=frozenset({5060, 5080}), mark=0xF00)
@@ -309,3 +310,106 @@ def test_a_program_that_cannot_be_run(
     program.chmod(0o755)
     with pytest.raises(KernelError, match="No such file or directory"):
         Control().install(PLAN)
+
+
+HOME = Networks(not_foreign=Ranges(((1, 9), (20, 29)), ((1, 9),)))
+ELSEWHERE = Networks(not_foreign=Ranges(((30, 39),)))
+OFFLOADING = PLAN._replace(
+    wan=("lo",), foreign_register=True, networks=lambda: HOME, responses=False
+)
+
+
+def refilled(control: Control, plan: Plan) -> None:
+    refill = control.begin_refill(plan)
+    refill.finish()
+
+
+def home4(namespace: Namespace) -> str:
+    listed = namespace.run("nft", "list", "set", "inet", "ringfence", "home4")
+    return " ".join(listed.partition("elements = {")[2].replace("}", "").split())
+
+
+def count_fills(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], int]:
+    """Count in a file: what fills is another process."""
+    tally = tmp_path / "fills"
+    fill = intervals.fill
+
+    def counted(*arguments: object) -> None:
+        with tally.open("a") as file:
+            file.write("+")
+        fill(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(intervals, "fill", counted)
+    return lambda: len(tally.read_text()) // 2 if tally.exists() else 0
+
+
+@pytest.mark.netns
+def test_home_networks_are_put_in_once(
+    entered: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fills = count_fills(monkeypatch, tmp_path)
+    control = Control()
+    control.install(PLAN)
+    refilled(control, OFFLOADING)
+    assert home4(entered) == "0.0.0.1-0.0.0.9, 0.0.0.20-0.0.0.29"
+    assert fills() == 1
+
+    refilled(control, OFFLOADING._replace(sip_ports=frozenset({5060, 5080})))
+    assert (home4(entered), fills()) == ("0.0.0.1-0.0.0.9, 0.0.0.20-0.0.0.29", 1)
+
+    refilled(control, OFFLOADING._replace(networks=lambda: ELSEWHERE))
+    assert (home4(entered), fills()) == ("0.0.0.30-0.0.0.39", 2)
+
+    # Not asked for any more, they go, and have to come again.
+    refilled(control, PLAN)
+    assert (home4(entered), fills()) == ("", 2)
+    refilled(control, OFFLOADING._replace(networks=lambda: ELSEWHERE))
+    assert (home4(entered), fills()) == ("0.0.0.30-0.0.0.39", 3)
+
+    # Somebody has deleted the table.
+    entered.run("nft", "delete", "table", "inet", "ringfence")
+    control.install(PLAN)
+    refilled(control, OFFLOADING._replace(networks=lambda: ELSEWHERE))
+    assert (home4(entered), fills()) == ("0.0.0.30-0.0.0.39", 4)
+    control.remove()
+
+
+@pytest.mark.netns
+def test_while_home_networks_are_half_there_no_rule_asks_for_them(
+    entered: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = Control()
+    control.install(PLAN)
+    refilled(control, OFFLOADING)
+    assert control.home_is_there()
+
+    def fails(*arguments: object) -> None:
+        assert not control.home_is_there()
+        raise KernelError("no memory")
+
+    monkeypatch.setattr(intervals, "fill", fails)
+    with pytest.raises(KernelError, match="no memory"):
+        refilled(control, OFFLOADING._replace(networks=lambda: ELSEWHERE))
+    assert not control.home_is_there()
+    monkeypatch.undo()
+
+    # What is in the kernel now is not what was there before.
+    refilled(control, OFFLOADING)
+    assert home4(entered) == "0.0.0.1-0.0.0.9, 0.0.0.20-0.0.0.29"
+    assert control.home_is_there()
+    control.remove()
+
+
+@pytest.mark.netns
+def test_bans_outlive_all_that_is_made_anew(entered: Namespace) -> None:
+    control = Control()
+    control.install(PLAN)
+    ban = "{ 192.0.2.1 timeout 1h }"
+    entered.run("nft", "add", "element", "inet", "ringfence", "banned4", ban)
+    refilled(control, OFFLOADING)
+    refilled(control, OFFLOADING._replace(networks=lambda: ELSEWHERE))
+    refilled(control, PLAN)
+    assert "192.0.2.1" in entered.run(
+        "nft", "list", "set", "inet", "ringfence", "banned4"
+    )
+    control.remove()

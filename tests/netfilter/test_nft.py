@@ -266,4 +266,4 @@ def test_bans_outlive_a_refill_and_nothing_else_does(namespace: Namespace) -> No
 
 
 def test_a_name_that_nft_cannot_write_is_left_out() -> None:
-    assert nft.render_wan(('a"b', "wan")).endswith('wan { "wan" }\n')
+    assert nft.render_wan(('a"b', "wan")).endswith('elements = { "wan" }; }; }\n')

@@ -1,4 +1,4 @@
-"""Interfaces from /proc as the kernel writes it, and notices from a real kernel."""
+"""Interfaces from /proc as the kernel writes it; notices and tables of a real kernel."""
 
 import select
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from lab.namespaces import Namespace
 from ringfence.netfilter.notices import (
+    LOOK_EVERY,
     LinkNotices,
-    TableNotices,
+    TableWatch,
     default_route_interfaces,
     interface_indexes,
 )
@@ -72,13 +73,24 @@ def test_a_kernel_without_ipv6(tmp_path: Path) -> None:
     assert default_route_interfaces(tmp_path / "nothing") == []
 
 
+def test_a_name_may_be_any_bytes(tmp_path: Path) -> None:
+    """As of a tunnel that somebody named in his own language, by whatever encoding."""
+    line = route4("NAME", "00000000", "0003", "00000000")
+    beside = route4("büro", "000200C0", "0001", "00FFFFFF")
+    for name, expected in (("büro".encode(), "büro"), (b"b\xfcro", "b\ufffdro")):
+        text = f"{HEAD}\n{beside}\n{line}\n".encode().replace(b"NAME", name)
+        (tmp_path / "route").write_bytes(text)
+        assert default_route_interfaces(tmp_path) == [expected]
+    assert interface_indexes(["b\ufffdro"]) == frozenset()
+
+
 def test_indexes_leave_out_what_does_not_exist() -> None:
     assert interface_indexes(["lo", "no-such-thing"]) == interface_indexes(["lo"])
     assert len(interface_indexes(["lo"])) == 1
     assert interface_indexes([]) == frozenset()
 
 
-def readable(notices: LinkNotices | TableNotices) -> bool:
+def readable(notices: LinkNotices) -> bool:
     return bool(select.select([notices], [], [], 0.2)[0])
 
 
@@ -123,18 +135,71 @@ def test_more_notices_than_fit_are_no_error(entered: Namespace) -> None:
     notices.close()
 
 
+class Clock:
+    """Time for a watch: each look is due."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def look(self, watch: TableWatch) -> bool:
+        self.now += LOOK_EVERY
+        return watch.lost(self.now)
+
+
 @pytest.mark.netns
 def test_only_the_loss_of_our_own_table_counts(entered: Namespace) -> None:
-    notices = TableNotices()
+    watch, clock = TableWatch(), Clock()
     table = "{ chain c { type filter hook input priority 0; }; }"
     entered.run("nft", f"table inet ringfence {table}")
+    watch.remember()
     entered.run("nft", f"table inet ringfenced {table}")
-    assert not notices.deleted(), "adding is no loss"
+    entered.run("nft", f"table ip ringfence {table}")
+    assert not clock.look(watch), "adding is no loss"
     entered.run("nft", "delete table inet ringfenced")
-    assert not notices.deleted(), "another table with a longer name"
+    entered.run("nft", "delete table ip ringfence")
+    assert not clock.look(watch), "other tables: a longer name, another family"
     entered.run("nft", "flush table inet ringfence")
-    assert not notices.deleted(), "emptied, but there"
+    assert not clock.look(watch), "emptied, but there"
     entered.run("nft", "flush ruleset")
-    assert notices.deleted()
-    assert not notices.deleted(), "told once"
-    notices.close()
+    assert clock.look(watch)
+    assert clock.look(watch), "still gone"
+    entered.run("nft", f"table inet ringfence {table}")
+    assert clock.look(watch), "made by somebody else"
+    watch.remember()
+    assert not clock.look(watch)
+    watch.close()
+
+
+@pytest.mark.netns
+def test_a_table_that_was_never_there_is_not_lost(entered: Namespace) -> None:
+    watch, clock = TableWatch(), Clock()
+    watch.remember()
+    assert not clock.look(watch)
+    watch.close()
+
+
+@pytest.mark.netns
+def test_it_looks_now_and_then(entered: Namespace) -> None:
+    watch = TableWatch()
+    entered.run("nft", "table inet ringfence { }")
+    watch.remember()
+    assert not watch.lost(100.0)
+    entered.run("nft", "delete table inet ringfence")
+    assert watch.wait(100.5) == LOOK_EVERY - 0.5
+    assert not watch.lost(100.5), "not yet"
+    assert watch.lost(100.0 + LOOK_EVERY)
+    watch.close()
+
+
+@pytest.mark.netns
+def test_it_does_not_listen(entered: Namespace) -> None:
+    """Whoever does makes every set that anybody loads cost 8 KB an element."""
+    entered.run("nft", "table inet ringfence { }")
+    watch = TableWatch()
+    watch.remember()
+    # sk protocol port groups …
+    lines = Path("/proc/thread-self/net/netlink").read_text().splitlines()[1:]
+    ours = [line.split() for line in lines if line.split()[1] == "12"]
+    assert ours
+    assert {fields[3] for fields in ours} == {"00000000"}
+    watch.close()

@@ -1,5 +1,6 @@
 """The program that ends connections: one at a time, and never waited for."""
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -57,18 +58,42 @@ def test_failures_are_counted(program: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert (made.runs, made.failures) == (1, 1)
 
 
-def test_a_program_that_hangs_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = tmp_path / "hang"
     script.write_text("#!/bin/sh\nexec sleep 60\n")
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_program_that_hangs_is_given_up() -> None:
     made = Severing()
     made.add(bytes(4))
     made.turn(0.0)
     made.turn(PATIENCE - 1)
     assert made.busy
     made.turn(PATIENCE + 1)
-    assert not made.busy
-    assert made.failures == 1
+    until_idle(made)
+    assert (made.runs, made.failures) == (1, 1)
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_program_that_cannot_be_ended_ends_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that the kernel holds on to: packets must not wait for it either."""
+    made = Severing()
+    made.add(bytes(4))
+    made.turn(0.0)
+    child = made._child
+    assert child is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "kill", lambda _: None)
+        began = time.monotonic()
+        made.turn(PATIENCE + 1)
+        assert time.monotonic() - began < 0.5
+        assert made.busy
+        made.close()
+    child.kill()
+    child.wait(5)

@@ -180,6 +180,8 @@ def test_what_is_installed_is_what_other_commands_ask(
     assert said[0] != said[1]
 
 
+# The thread is ours, and does nothing that a fork could come in between of.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_an_agent_that_was_given_its_rules_stays_there(
     run: Run, tmp_path: Path
 ) -> None:

@@ -31,11 +31,6 @@ PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
 """First found, first used; all write to standard output."""
 
 
-def is_url(text: str) -> bool:
-    """Tell whether something names a place, and no file."""
-    return "://" in text
-
-
 def download(url: str, most: int, timeout: float = TIMEOUT) -> bytes:
     """Fetch at most that many bytes; a file that has more gives one byte more.
 

@@ -51,6 +51,11 @@ class Archived:
         return self.where
 
 
+def is_url(text: str) -> bool:
+    """Tell whether something names a place, and no file."""
+    return "://" in text
+
+
 def open_bundle(path: Path, keys: Keys) -> Archived:
     """Read an archive that must be signed by a trusted key; `BundleError` if not."""
     try:

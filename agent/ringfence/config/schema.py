@@ -193,6 +193,7 @@ def _interfaces(value: Any) -> tuple[str, ...]:
             type(name) is not str
             or not 0 < len(name) < 16
             or "/" in name
+            or "\0" in name
             or any(char.isspace() for char in name)
         ):
             raise Unfit('"auto", an interface name or a list of them')
@@ -244,9 +245,14 @@ def _addresses(value: Any) -> Addresses:
     )
 
 
+def _is_path(value: Any, start: str) -> bool:
+    """Tell whether the kernel may be asked for it: a NUL raises no `OSError`."""
+    return isinstance(value, str) and value.startswith(start) and "\0" not in value
+
+
 def _path(value: Any) -> str | None:
-    if value is None or (isinstance(value, str) and value):
-        return value
+    if value is None or (value and _is_path(value, "")):
+        return None if value is None else str(value)
     raise Unfit("the path of a file")
 
 
@@ -314,14 +320,14 @@ def _mark(value: Any) -> int:
 
 
 def _folder(value: Any) -> str:
-    if isinstance(value, str) and value[:1] == "/":
-        return value
+    if _is_path(value, "/"):
+        return str(value)
     raise Unfit("the absolute path of a folder")
 
 
 def _file(value: Any) -> str:
-    if isinstance(value, str) and value[:1] == "/" and value[-1:] != "/":
-        return value
+    if _is_path(value, "/") and value[-1:] != "/":
+        return str(value)
     raise Unfit("the absolute path of a file")
 
 
@@ -340,8 +346,8 @@ def _channel(value: Any) -> str:
 
 def _socket(value: Any) -> str:
     # sun_path holds 108 bytes with its closing NUL (unix(7)).
-    if isinstance(value, str) and value[:1] == "/" and len(value.encode()) < 108:
-        return value
+    if _is_path(value, "/") and len(value.encode()) < 108:
+        return str(value)
     raise Unfit("the absolute path of a socket, at most 107 bytes")
 
 

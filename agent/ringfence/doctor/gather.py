@@ -38,7 +38,13 @@ T = TypeVar("T")
 
 _LISTENING: Final = {"udp": "07", "tcp": "0A"}
 """State of a bound socket in /proc/net, by transport: TCP_CLOSE, TCP_LISTEN."""
-_LOOPBACK: Final = ("0100007F", "7F000001", "00000000000000000000000001000000")
+_LOOPBACK: Final = (
+    *("0100007F", "00000000000000000000000001000000"),
+    *("7F000001", "00000000000000000000000000000001"),
+)
+"""127.0.0.1 and ::1, as little and as big endian machines write them."""
+_UNSAID: Final = {"redirect": "DNAT", "rule": "DROP"}
+"""What a section of OpenWrt's firewall does that has no target."""
 _SYNCED: Final = "/run/systemd/timesync/synchronized"
 _ROOT: Final = 0
 
@@ -120,7 +126,8 @@ def machine(root: Root) -> Machine:
         system = "debian"
     packages = {"openwrt": ("apk", "opkg"), "debian": ("apt-get",)}.get(system, ())
     found = next((name for name in packages if find(name)), packages[-1:])
-    firewalls = ("fw4", "ufw", "firewall-cmd")
+    ufw = ("ufw",) if _ufw_is_on(root.etc / "ufw" / "ufw.conf") else ()
+    firewalls = ("fw4", *ufw, "firewall-cmd")
     firewall = next((name for name in firewalls if find(name)), "")
     return Machine(
         system,
@@ -130,6 +137,15 @@ def machine(root: Root) -> Machine:
         sys.version_info[:2],
         __version__,
     )
+
+
+def _ufw_is_on(path: Path) -> bool:
+    """Tell whether ufw does anything: many have it installed and switched off."""
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return False
+    return "ENABLED=yes" in (line.strip() for line in lines)
 
 
 def read_configured(path: Path | None) -> Configured:
@@ -273,8 +289,9 @@ def bound_ports(proc: Path, transport: str) -> frozenset[int]:
 
 
 def _interfaces(proc: Path) -> frozenset[str]:
-    lines = (proc / "net/dev").read_text(encoding="ascii").splitlines()[2:]
-    return frozenset(line.partition(":")[0].strip() for line in lines)
+    text = (proc / "net/dev").read_text(encoding="utf-8", errors="replace")
+    lines = text.split("\n")[2:]
+    return frozenset(line.partition(":")[0].strip() for line in lines if line)
 
 
 def _helper_sysctl(proc: Path) -> int | None:
@@ -298,7 +315,7 @@ def _uci_openings(ports: frozenset[int]) -> tuple[str, ...]:
 def openings(text: str, ports: frozenset[int]) -> tuple[str, ...]:
     """List the sections of OpenWrt's firewall that open one of those ports to the WAN.
 
-    `text` is what `uci show firewall` prints: `firewall.@redirect[0].src='wan'`.
+    Not those for some addresses of it alone: by these the provider calls in. `text` is what `uci show firewall` prints: `firewall.@redirect[0].src='wan'`.
     """
     sections: dict[str, dict[str, Any]] = {}
     for line in text.splitlines():
@@ -311,7 +328,8 @@ def openings(text: str, ports: frozenset[int]) -> tuple[str, ...]:
         if said.get("type") in ("redirect", "rule")
         and str(said.get("src", "")).startswith("wan")
         and said.get("enabled") != "0"
-        and said.get("target", "DNAT").upper() in ("DNAT", "ACCEPT")
+        and not (said.get("src_ip") or said.get("ipset"))
+        and said.get("target", _UNSAID[said["type"]]).upper() in ("DNAT", "ACCEPT")
         and _names(said.get("src_dport") or said.get("dest_port") or "", ports)
     )
 

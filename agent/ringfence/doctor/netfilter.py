@@ -6,8 +6,6 @@ kernel drop what waits in any queue).
 """
 
 import os
-import socket
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -21,7 +19,7 @@ from ringfence.doctor.ruleset import (
 )
 from ringfence.doctor.saved import SavedRule, parse_rules, parse_saved
 from ringfence.errors import KernelError
-from ringfence.netfilter import nft
+from ringfence.netfilter import netlink, nft
 from ringfence.netfilter.programs import call, find, program
 
 FEATURES: Final = {
@@ -48,9 +46,7 @@ _PERMISSION: Final = (
     "Permission denied",
 )
 _HANGS: Final = "did not answer within"
-_NETLINK_NETFILTER: Final = 12
 _GET_STATS: Final = (1 << 8) | 5  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET_STATS
-_ERROR: Final = 2  # NLMSG_ERROR
 _MOST_SETS: Final = 32
 """Sets of ports that are read; others are taken to hold anything."""
 
@@ -205,7 +201,7 @@ def _owner(proc: Path, port: int) -> int | None:
         for line in sockets:
             # sk protocol port groups rmem wmem dump locks drops inode
             fields = line.split()
-            if fields[1:3] == [str(_NETLINK_NETFILTER), str(port)]:
+            if fields[1:3] == [str(netlink.NETLINK_NETFILTER), str(port)]:
                 inode = f"socket:[{fields[9]}]"
     if not inode:
         return None
@@ -239,16 +235,11 @@ def modules(proc: Path) -> frozenset[str]:
 
 def ctnetlink() -> bool:
     """Tell whether the kernel can be asked for connections (nf_conntrack_netlink)."""
-    body = struct.pack("!BBH", socket.AF_UNSPEC, 0, 0)
-    message = struct.pack("=IHHII", 16 + len(body), _GET_STATS, 1, 0, 0) + body
-    with socket.socket(
-        socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER
-    ) as asking:
+    with netlink.open_netfilter() as asking:
         asking.settimeout(1)
-        asking.send(message)
-        answer = asking.recv(4096)
-    kind = struct.unpack_from("=H", answer, 4)[0]
-    error = -struct.unpack_from("=i", answer, 16)[0] if kind == _ERROR else 0
-    if error in (1, 13):
+        asking.send(netlink.netfilter_message(_GET_STATS))
+        answer = next(netlink.messages(asking.recv(netlink.LARGEST)))
+    error = netlink.error_in(answer.body) if answer.kind == netlink.ERROR else None
+    if isinstance(error, PermissionError):
         raise KernelError("only root may ask the kernel that")
-    return error == 0
+    return error is None

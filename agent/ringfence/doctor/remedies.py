@@ -56,12 +56,12 @@ def start(machine: Machine) -> tuple[str, ...]:
 
 
 def restart(machine: Machine) -> tuple[str, ...]:
-    """Return what starts the agent anew."""
+    """Return what starts the agent anew, if it can start with its configuration."""
     if machine.system == "openwrt":
-        return ("/etc/init.d/ringfence restart",)
+        return ("ringfence check && /etc/init.d/ringfence restart",)
     if machine.system == "debian":
-        return ("systemctl restart ringfence",)
-    return ("# stop ringfence, then: ringfence run",)
+        return ("ringfence check && systemctl restart ringfence",)
+    return ("# ringfence check; stop ringfence, then: ringfence run",)
 
 
 def reload(machine: Machine) -> tuple[str, ...]:
@@ -73,11 +73,15 @@ def reload(machine: Machine) -> tuple[str, ...]:
     return ("kill -HUP PID",)
 
 
-def configure(readings: Readings, line: str) -> tuple[str, ...]:
-    """Return how a line gets into the configuration and into force."""
+def configure(readings: Readings, line: str, *, anew: bool = False) -> tuple[str, ...]:
+    """Return how a line gets into the configuration and into force.
+
+    `anew` for what a reload cannot change: `kernel.queue`, `kernel.binding`.
+    """
     path = readings.configured.path or "/etc/ringfence/ringfence.toml"
+    force = restart if anew else reload
     return (
         f"vi {path}  # {line}",
         f"ringfence check --config {path}",
-        *reload(readings.machine),
+        *force(readings.machine),
     )

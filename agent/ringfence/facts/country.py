@@ -133,6 +133,14 @@ class CountryTable:
         wanted = {code for code, name in enumerate(self._names) if name in codes}
         return _joined(self._ranges4(wanted)), _joined(self._ranges6(wanted))
 
+    def each_range4(self, codes: Collection[str]) -> Iterator[tuple[int, int]]:
+        """Give the IPv4 ranges of some countries, one by one as the table's rows are.
+
+        For who needs a few of them: all take 2 MB.
+        """
+        wanted = {code for code, name in enumerate(self._names) if name in codes}
+        return ((first, end - 1) for first, end in self._ranges4(wanted))
+
     def _ranges4(self, wanted: set[int]) -> Iterator[tuple[int, int]]:
         starts4 = self.columns.starts4
         for row, code in enumerate(self.columns.codes4):

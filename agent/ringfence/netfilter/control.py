@@ -6,14 +6,21 @@ Each program applies its text in one transaction or not at all, and what one did
 taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
+import mmap
+import struct
 from collections.abc import Callable
 from typing import Final
 
 from ringfence.errors import KernelError
 from ringfence.forked import Forked
-from ringfence.netfilter import nft, xtables
+from ringfence.netfilter import asking, intervals, nft, xtables
 from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.origins import Ranges
 from ringfence.netfilter.programs import call, find, program
+from ringfence.netfilter.shield import HOME_SETS
+
+_TOLD: Final = struct.Struct("=?q")
+"""Whether there are home networks in the kernel, and which."""
 
 _FAMILIES: Final = {"ip": "iptables", "ip6": "ip6tables"}
 
@@ -26,6 +33,8 @@ class Control:
         self._nft = program("nft", "nftables")
         self._found: dict[str, frozenset[str]] = {}
         """By family, the chains of the xtables table that were there before us."""
+        self._home: int | None = None
+        """Which home networks we know to be in the kernel; None for none."""
         self.native_queue = True
         """False once the kernel turned out to lack nft's queue statement."""
 
@@ -50,31 +59,52 @@ class Control:
                     f"this kernel queues packets neither by nft ({native}) nor by "
                     f"xtables ({error})"
                 ) from None
-        refusal = self._try(
-            nft.render(plan, native_queue=self.native_queue), check=False
-        )
-        if refusal is not None:
+        self._home = None
+        try:
+            self._put(nft.render(plan, native_queue=self.native_queue))
+        except KernelError:
             if not self.native_queue:
                 self._remove_xtables()
-            raise KernelError(f"nft did not take the ruleset: {refusal}")
+            raise
         self._spare(plan)
 
     def home_is_there(self) -> bool:
         """Tell whether an agent that was killed left the home networks in force."""
-        chains = ("inspect_udp", "inspect")
-        words = [self._nft, "list", "chain", "inet", nft.TABLE]
-        return any(nft.asks_home(call([*words, chain], "")[1]) for chain in chains)
+        try:
+            return asking.asks_home()
+        except OSError:
+            return False
 
     def refill(self, plan: Plan) -> None:
-        """Replace what an earlier `install` put in; waiting packets stay."""
-        refusal = self._try(
-            nft.render(plan, native_queue=self.native_queue), check=False
-        )
-        if refusal is not None:
-            raise KernelError(f"nft did not take the ruleset: {refusal}")
+        """Replace what an earlier `install` put in; waiting packets stay.
+
+        When it fails the rules are as they were, but that the agent may have to judge
+        every REGISTER by itself.
+        """
+        self._home = self._refill(plan)
+
+    def _refill(self, plan: Plan) -> int | None:
+        """Do it; return what tells the home networks from others, None for none."""
+        home = None
+        if plan.foreign_register or plan.foreign_tls_ports:
+            networks = plan.networks()
+            home = hash(networks.not_foreign)
+            if home != self._home:
+                self._put_home(networks.not_foreign)
+            exempt = networks._replace(not_foreign=Ranges())
+            plan = plan._replace(networks=lambda: exempt, home_stays=True)
+        self._put(nft.render(plan, native_queue=self.native_queue))
         if not self.native_queue:
             self._install_xtables(plan)
         self._spare(plan)
+        return home
+
+    def _put_home(self, home: Ranges) -> None:
+        """Fill the home sets while no rule asks for them."""
+        self._put(nft.render_hearing())
+        name4, name6 = HOME_SETS
+        intervals.fill(nft.TABLE, name4, home.ipv4, 4)
+        intervals.fill(nft.TABLE, name6, home.ipv6, 16)
 
     def begin_refill(self, plan: Plan) -> "Refill":
         """Do `refill` in a process of its own, so that packets need not wait for it.
@@ -82,7 +112,16 @@ class Control:
         The home networks take a quarter of a second, or seconds on a small router,
         and 6 MB that would stay with the agent.
         """
-        return Refill(lambda: self.refill(plan))
+        before, self._home = self._home, None  # until it is known to have worked
+
+        def work() -> int | None:
+            self._home = before
+            return self._refill(plan)
+
+        return Refill(work, self._refilled)
+
+    def _refilled(self, home: int | None) -> None:
+        self._home = home
 
     def face(self, wan: tuple[str, ...]) -> None:
         """Tell the ruleset which interfaces face strangers now."""
@@ -122,6 +161,11 @@ class Control:
         if refusal is not None:
             raise KernelError(f"nft did not remove our table: {refusal}")
 
+    def _put(self, text: str) -> None:
+        refusal = self._try(text, check=False)
+        if refusal is not None:
+            raise KernelError(f"nft did not take the ruleset: {refusal}")
+
     def _try(self, text: str, *, check: bool) -> str | None:
         """Give text to nft; return its complaint, None when there is none."""
         arguments = [self._nft, *(["-c"] if check else []), "-f", "-"]
@@ -156,15 +200,29 @@ class Control:
 class Refill(Forked):
     """A refill that is under way; readable when it has come to its end."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
-        """Begin; raises `OSError` when there is no process to be had."""
-        super().__init__(work, "the ruleset could not be written")
+    def __init__(
+        self, work: Callable[[], int | None], done: Callable[[int | None], None]
+    ) -> None:
+        """Begin; raises `OSError` when there is no process to be had.
+
+        `done` gets what the work returned, when that is over.
+        """
+        self._done = done
+        self._told = told = mmap.mmap(-1, _TOLD.size)  # both processes have it
+
+        def tell() -> None:
+            home = work()
+            _TOLD.pack_into(told, 0, home is not None, home or 0)
+
+        super().__init__(tell, "the ruleset could not be written")
 
     def finish(self) -> None:
         """Wait for the end; raises `KernelError` if it went wrong."""
         complaint = self.complaint()
         if complaint:
             raise KernelError(complaint)
+        known, home = _TOLD.unpack_from(self._told)
+        self._done(home if known else None)
 
 
 def _restore(name: str) -> str:

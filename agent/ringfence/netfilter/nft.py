@@ -20,6 +20,10 @@ keeps an answer out of connection tracking, and inspect passes it.
 The table is declared, flushed and refilled in one transaction: deleting a hooked
 table would throw away every packet that waits in any queue of the machine. Flushing
 a table leaves its sets alone, so bans outlive a reload and a killed agent.
+
+The home networks, tens of thousands of elements, are no part of that transaction: a
+router of 128 MB has no room for one so large. `intervals.py` puts them in, a few at a
+time, while no rule asks for them.
 """
 
 from collections.abc import Callable
@@ -31,7 +35,7 @@ from ringfence.netfilter.origins import NOBODY, Networks
 
 TABLE: Final = "ringfence"
 
-FW4_SET: Final = "inet fw4 ringfence_sip"
+FW4_SET: Final = ("inet fw4", "ringfence_sip", "type inet_service;")
 """Ports that OpenWrt's firewall keeps out of its flow table; the package's include for
 fw4 (`firmware_pkg/files/ringfence.nft`) declares it, and no other system has it."""
 
@@ -68,7 +72,7 @@ class Plan(NamedTuple):
     networks: Callable[[], Networks] = lambda: NOBODY
     """Asked for when the text is made: they are thousands, and needed only then."""
     home_stays: bool = False
-    """The home networks are in the kernel already: an agent that was killed left them."""
+    """The home networks are in the kernel already, and stay as they are."""
     foreign_register: bool = False
     """Drop REGISTER over UDP from everybody else here, but for a sample."""
     foreign_tls_ports: frozenset[int] = frozenset()
@@ -108,8 +112,10 @@ def render(plan: Plan, *, native_queue: bool) -> str:
         *(f"  counter {name} {{ }}" for name in COUNTERS),
         "}",
         f"flush table inet {TABLE}",
+        # Not flushed: the kernel would take half a kilobyte for each element, at once,
+        # which a router may not have.
         *(
-            f"flush set inet {TABLE} {name}"
+            f"delete set inet {TABLE} {name}"
             for name in shield.REFILLED
             if not (plan.home_stays and name in shield.HOME_SETS)
         ),
@@ -167,12 +173,24 @@ def base_chains(*, native_queue: bool) -> dict[str, tuple[str, int]]:
     }
 
 
-def asks_home(listing: str) -> bool:
-    """Tell whether rules in a listed chain consult the home networks.
+def render_hearing() -> str:
+    """Return text that leaves every REGISTER to the agent, and empties the home sets.
 
-    They come in one transaction with the networks, never without.
+    What comes from abroad to the TLS ports passes, until the networks are back.
     """
-    return "goto register" in listing or "goto tls" in listing
+    return "\n".join(
+        [
+            f"flush chain inet {TABLE} register",
+            f"add rule inet {TABLE} register goto by_source",
+            f"flush chain inet {TABLE} tls",
+            *(f"delete set inet {TABLE} {name}" for name in shield.HOME_SETS),
+            *(
+                f"add set inet {TABLE} {name} {{ {shield.SETS[name]} }}"
+                for name in shield.HOME_SETS
+            ),
+            "",
+        ]
+    )
 
 
 def render_question(queue: int) -> str:
@@ -295,20 +313,28 @@ def _enforcement(plan: Plan) -> list[str]:
 
 def render_wan(names: tuple[str, ...]) -> str:
     """Return text that exchanges the interfaces that face strangers."""
-    lines = [f"flush set inet {TABLE} wan"]
-    if names:
-        elements = shield.interfaces(names)
-        lines.append(f"add element inet {TABLE} wan {{ {elements} }}")
+    return _exchange(
+        f"inet {TABLE}", "wan", shield.SETS["wan"], shield.interfaces(names)
+    )
+
+
+def _exchange(table: str, name: str, kind: str, elements: str) -> str:
+    """Write other elements into a set, which must be there.
+
+    Declared with them and not by `add element`, for which nft loads the elements of
+    every set of the machine.
+    """
+    lines = [f"flush set {table} {name}"]
+    if elements:
+        filled = f"set {name} {{ {kind} elements = {{ {elements} }}; }}"
+        lines.append(f"table {table} {{ {filled}; }}")
     return "\n".join([*lines, ""])
 
 
 def render_not_offloaded(ports: frozenset[int]) -> str:
     """Return text that tells fw4 which ports must not be offloaded."""
-    lines = [f"flush set {FW4_SET}"]
-    if ports:
-        elements = ", ".join(str(port) for port in sorted(ports))
-        lines.append(f"add element {FW4_SET} {{ {elements} }}")
-    return "\n".join([*lines, ""])
+    elements = ", ".join(str(port) for port in sorted(ports))
+    return _exchange(*FW4_SET, elements)
 
 
 def render_quiet() -> str:

@@ -4,6 +4,7 @@ Starts the short-lived program `conntrack.py`, one at a time, with whatever was 
 in the meantime. Never blocks: a packet that is being judged must not wait.
 """
 
+import contextlib
 import subprocess
 import sys
 from typing import Final
@@ -58,11 +59,9 @@ class Severing:
         if child is not None:
             code = child.poll()
             if code is None:
-                if now < self._until:
-                    return
-                child.kill()
-                child.wait(1)
-                code = -1
+                if now >= self._until:
+                    child.kill()  # which it need not heed while the kernel is at it
+                return
             self.failures += code != 0
             self._child = None
         if self._waiting:
@@ -98,5 +97,6 @@ class Severing:
                 self._child.wait(1)
             except subprocess.TimeoutExpired:
                 self._child.kill()
-                self._child.wait(1)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._child.wait(1)
             self._child = None

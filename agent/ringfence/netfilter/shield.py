@@ -42,7 +42,7 @@ SETS: Final = {
 """Every set and what it is. A set that is there already must be declared alike."""
 
 REFILLED: Final = tuple(name for name in SETS if not name.startswith("banned"))
-"""What a reload empties and fills anew; bans stay."""
+"""What a reload makes anew; bans stay."""
 
 HOME_SETS: Final = ("home4", "home6")
 
@@ -59,7 +59,7 @@ def elements(
     wan: tuple[str, ...],
     networks: Networks,
 ) -> Iterable[str]:
-    """Yield the sets that the configuration fills."""
+    """Yield the sets that a reload makes anew, with what the configuration fills in."""
     filled = {
         "sip_ports": ", ".join(str(port) for port in sorted(sip_ports)),
         "tls_ports": ", ".join(str(port) for port in sorted(tls_ports)),
@@ -69,9 +69,10 @@ def elements(
         "home4": _ipv4(networks.not_foreign.ipv4),
         "home6": _ipv6(networks.not_foreign.ipv6),
     }
-    for name, text in filled.items():
-        if text:
-            yield f"  set {name} {{ {SETS[name]} elements = {{ {text} }}; }}"
+    for name in REFILLED:
+        text = filled.get(name)
+        inside = f" elements = {{ {text} }};" if text else ""
+        yield f"  set {name} {{ {SETS[name]}{inside} }}"
 
 
 def interfaces(names: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable
 from typing import Final
 
-from ringfence.publishing import installing, making, merging, selftest, showing
+from ringfence.publishing import installing, making, merging, showing
 
 Parser = argparse.ArgumentParser
 Run = Callable[[argparse.Namespace], int]
@@ -18,10 +18,7 @@ def options(parser: Parser) -> None:
     """Add the subcommands."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     for name, (what, add, action) in ACTIONS.items():
-        if what:
-            sub = actions.add_parser(name, help=what, description=what)
-        else:  # what we call ourselves is not shown
-            sub = actions.add_parser(name)
+        sub = actions.add_parser(name, help=what, description=what)
         add(sub)
         sub.set_defaults(bundle_action=action)
 
@@ -66,5 +63,4 @@ ACTIONS: Final[dict[str, tuple[str, Callable[[Parser], None], Run]]] = {
         installing.status_options,
         installing.status,
     ),
-    "selftest": ("", selftest.selftest_options, selftest.selftest),
 }

@@ -10,8 +10,6 @@ import os
 import sys
 import syslog
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +18,6 @@ from ringfence.publishing.words import now, say, warn
 
 if TYPE_CHECKING:
     from ringfence.bundle.checker import Bundle
-    from ringfence.bundle.store import Store
     from ringfence.config import Config
 
 Parser = argparse.ArgumentParser
@@ -61,9 +58,9 @@ def install_options(parser: Parser) -> None:
 
 def install(args: argparse.Namespace) -> int:
     """Install a bundle, once it has shown what it has to; 1 if no agent takes it up."""
-    from ringfence.bundle import selftest
     from ringfence.config import read_config
     from ringfence.config.storage import open_store
+    from ringfence.publishing.selftest import try_out
 
     if args.allow_downgrade and os.geteuid() != 0:
         raise KernelError("--allow-downgrade is for root: expected to be run as root")
@@ -74,8 +71,7 @@ def install(args: argparse.Namespace) -> int:
         bundle = store.check(
             data, now(), synced=_synced(), downgrade=args.allow_downgrade
         )
-        with _staged(store, data) as stage:
-            selftest.run(stage, args.config)
+        try_out(bundle, config)
         if args.allow_downgrade:
             _note(f"bundle install --allow-downgrade: {_name(bundle)}")
         slot = store.put(data, bundle)
@@ -165,31 +161,15 @@ def status(args: argparse.Namespace) -> int:
 
 def _read(what: str) -> bytes:
     from ringfence.bundle.archive import MOST_BYTES
-    from ringfence.bundle.download import download, is_url
-    from ringfence.bundle.opening import read_archive_file
+    from ringfence.bundle.opening import is_url, read_archive_file
 
     if is_url(what):
+        from ringfence.bundle.download import download  # 1.5 MB
+
         return download(what, MOST_BYTES)
     if what != "-":
         return read_archive_file(Path(what))
     return sys.stdin.buffer.read(MOST_BYTES + 1)
-
-
-@contextmanager
-def _staged(store: "Store", data: bytes) -> Iterator[Path]:
-    """Lay a bundle down where the self-test finds it: in memory, for us alone."""
-    path = store.places.locks / "stage.tar"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    try:
-        try:
-            with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-                file.write(data)
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be written: {error.strerror}") from error
-        yield path
-    finally:
-        with suppress(OSError):
-            path.unlink()
 
 
 def _taken_up(config: "Config", digest: str | None) -> int:

@@ -5,20 +5,16 @@ documented, an honest phone registers, everyday calls meet no rule. Runs in a pr
 its own with limits (`ringfence.bundle.selftest`), under the site's configuration.
 """
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ringfence.errors import BundleError, ConfigError
+from ringfence.bundle.selftest import LIMITS, Limits, run
+from ringfence.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ringfence.bundle.checker import Bundle
+    from ringfence.config import Config
     from ringfence.engine import Settings
-
-Parser = argparse.ArgumentParser
-
-MOST_SAID: Final = 20
-"""Problems that are said; the first one is enough to refuse."""
 
 EVERYDAY: Final = {
     "JP": ("0312345678", "0612345678", "09012345678", "05012345678", "0120123456"),
@@ -38,39 +34,25 @@ _PHONE: Final = "192.168.0.20"
 _ROUTER: Final = "192.168.0.254"
 
 
-def selftest_options(parser: Parser) -> None:
-    """Add the options of the hidden `selftest`."""
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--limits", default="", help="memory,cpu")
+def try_out(bundle: "Bundle", config: "Config", limits: Limits = LIMITS) -> None:
+    """Try a checked bundle out under a configuration; returns when it has passed.
+
+    Raises `BundleError` with what it failed in, `RingfenceError` when it could not be
+    tried.
+    """
+    run(lambda: trouble(bundle, config), limits)
 
 
-def selftest(args: argparse.Namespace) -> int:
-    """Try a bundle out in this process, which is made for that."""
-    from ringfence.bundle.selftest import Limits, limit
+def trouble(bundle: "Bundle", config: "Config") -> list[str]:
+    """Say what a checked bundle fails in; nothing when it may be activated.
 
-    limits = Limits(*map(int, args.limits.split(","))) if args.limits else Limits()
-    limit(limits)
-    try:
-        problems = trouble(args.file, args.config)
-    except MemoryError:
-        problems = [f"more than {limits.memory >> 20} MiB of memory"]
-    if problems:
-        raise BundleError("\n".join(problems[:MOST_SAID]))
-    return 0
-
-
-def trouble(file: Path, config_path: Path | None) -> list[str]:
-    """Say what a signed bundle fails in; nothing when it may be activated.
-
-    Raises `ConfigError` when the site's own configuration cannot be read, and
-    `BundleError` as `assemble` does.
+    Raises `BundleError` as `assemble` does.
     """
     from ringfence.bundle.embedded import read_text
     from ringfence.bundle.layout import VECTORS
-    from ringfence.bundle.opening import Archived, open_bundle, read_keys
+    from ringfence.bundle.opening import Archived
     from ringfence.bundle.vectors import parse_vectors
-    from ringfence.config import assemble, parse_config, read_config
+    from ringfence.config import assemble, parse_config
     from ringfence.proving import run_vectors
 
     class Candidate(Archived):
@@ -78,8 +60,6 @@ def trouble(file: Path, config_path: Path | None) -> list[str]:
 
         kept = False
 
-    config = read_config(config_path)
-    bundle = open_bundle(file, read_keys(Path(config.bundle_keys))).bundle
     source = Candidate(bundle, "bundle")
     try:
         settings = assemble(config, source)
@@ -165,8 +145,7 @@ def _somebody_home(settings: "Settings") -> str:
     from ringfence.facts.network import format_address
 
     world = settings.world
-    ranges4, _ = world.countries.home_ranges(world.home)
-    for first, last in ranges4:
+    for first, last in world.countries.each_range4(world.home):
         address = min(first + 10, last - 1).to_bytes(4)
         if address not in world.inside and not world.blocked(address):
             return format_address(address)

@@ -126,3 +126,33 @@ def test_a_log_that_is_not_whole() -> None:
     assert one("log").state == "fine"
     assert one("log", agent=agent(log_suppressed=1)).state == "note"
     assert one("log", agent=agent(log_unwritten=1)).state == "warning"
+
+
+@pytest.mark.parametrize(
+    ("toml", "length", "lines"),
+    [
+        ("", "queue_length = 16384", "max_per_second = 100"),
+        (
+            "[kernel]\nqueue_length = 40000\n[log]\nmax_per_second = 5000\n",
+            "queue_length = 65535",
+            "max_per_second = 10000",
+        ),
+    ],
+)
+def test_what_is_too_little_is_never_made_less(
+    toml: str, length: str, lines: str
+) -> None:
+    running = agent(log_suppressed=1, kernel_queue={"full": 1})
+    there = HEALTHY._replace(configured=config(toml))
+    assert length in "".join(one("losses", there, agent=running).do)
+    assert lines in "".join(one("log", there, agent=running).do)
+    longest = config("[kernel]\nqueue_length = 65535\n")
+    assert "queue_length" not in "".join(
+        one("losses", configured=longest, agent=running).do
+    )
+
+
+def test_a_restart_comes_after_a_look_at_the_configuration() -> None:
+    """What does not start again protects nobody."""
+    said = one("log", agent=agent(log_unwritten=1))
+    assert said.do == ("ringfence check && /etc/init.d/ringfence restart",)

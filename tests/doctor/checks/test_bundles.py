@@ -53,7 +53,16 @@ def test_an_agent_that_has_not_taken_the_best_up() -> None:
 
 def test_keys() -> None:
     assert one("keys").state == "fine"
-    assert one("keys", keys=Keys(KEYS)).state == "note"
+    # What is put into a router's /usr is gone with the next firmware.
+    said = one("keys", keys=Keys(KEYS))
+    assert said.state == "note"
+    assert (
+        said.do[0]
+        == "mkdir -p /etc/ringfence/keys/1; cp KEY.pub /etc/ringfence/keys/1/"
+    )
+    assert said.do[1].endswith('# [bundle] keys = "/etc/ringfence/keys"')
+    said = one("keys", keys=Keys("/srv/keys"))
+    assert said.do == ("mkdir -p /srv/keys/1; cp KEY.pub /srv/keys/1/",)
     broken = Keys(KEYS, 0, f"{KEYS}/1/x:2: not base64")
     said = one("keys", keys=broken)
     assert said.state == "problem"

@@ -106,6 +106,18 @@ def test_every_sip_port_has_to_be_kept_here() -> None:
     )
 
 
+def test_the_chain_that_lacks_the_remedy_is_the_one_to_mend() -> None:
+    there = HEALTHY._replace(machine=DEBIAN)
+    both = ruleset(
+        [FLOWTABLE],
+        chain("spared", "forward", 0, *remedy(), OFFLOADS),
+        chain("bare", "forward", 0, OFFLOADS),
+    )
+    typed = [one for one in one("offload", there, ruleset=both).do if one[0] != "#"]
+    assert len(typed) == 2
+    assert all("nft insert rule inet fw4 bare " in command for command in typed)
+
+
 def test_offload_of_something_else_does_not_matter() -> None:
     for not_sip in (
         [port("dport", {"set": [80, 443]}, "tcp"), FLOW],

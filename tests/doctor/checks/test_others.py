@@ -7,6 +7,7 @@ from doctoring import (
     PID,
     chain,
     config,
+    found,
     mark,
     one,
     port,
@@ -204,8 +205,22 @@ def test_who_listens() -> None:
     said = one("queues", queues=(mine, other))
     assert said.state == "note"
     assert "0 (suricata, pid 4242)" in said.what
+    silent = Unread("the agent does not answer")
+    said = one("queues", agent=silent, queues=(snort,))
+    assert (said.state, said.do) == ("unknown", ()), "it may be the agent itself"
     hidden = QueueLine(5060, None)
     assert one("queues", queues=(hidden,)).state == "fine"
     assert one("queues", agent=None, queues=()).state == "fine"
     assert one("queues", queues=Unread("not root")).state == "unknown"
     assert one("queues", ruleset=Unread("not root")).state == "unknown"
+
+
+def test_another_queue_takes_a_restart_and_is_one_that_is_free() -> None:
+    """A reload refuses to change it."""
+    theirs = QueueLine(5060, 4242, "snort"), QueueLine(5070, 4243, "suricata")
+    said = one("queues", agent=None, queues=theirs[:1])
+    assert "queue = 5070 " in said.do[0]
+    assert said.do[-1].endswith("/etc/init.d/ringfence restart")
+    first, others = found("queues", agent=None, queues=theirs)
+    assert "queue = 5071 " in first.do[0]
+    assert others.state == "note"

@@ -7,6 +7,12 @@ from ringfence.doctor.finding import FINE, NOTE, PROBLEM, UNKNOWN, WARNING, Find
 from ringfence.doctor.readings import Readings, Unread
 from ringfence.doctor.remedies import configure, install, restart, start
 
+LONGEST: Final = 65_535
+"""Packets: the most that kernel.queue_length can be."""
+
+MOST_LINES: Final = 10_000
+"""The most that log.max_per_second can be."""
+
 OLDEST: Final = (3, 11)
 """Python: the first with a reader of TOML."""
 
@@ -201,11 +207,22 @@ def losses(readings: Readings) -> Iterator[Finding]:
             "More came than this machine can judge: a flood, or a busy machine.",
             (
                 "ringfence status",
-                *configure(readings, "[kernel] queue_length = 16384"),
+                *_longer(readings),
             ),
         )
     else:
         yield Finding("losses", FINE, "no packet found the queue full")
+
+
+def _longer(readings: Readings) -> tuple[str, ...]:
+    length = min(4 * readings.config.kernel_queue_length, LONGEST)
+    if length == readings.config.kernel_queue_length:
+        return ("# the queue is as long as it can be",)
+    return configure(readings, f"[kernel] queue_length = {length}")
+
+
+def _more_lines(readings: Readings) -> int:
+    return min(5 * readings.config.log_max_per_second, MOST_LINES)
 
 
 def log(readings: Readings) -> Iterator[Finding]:
@@ -228,7 +245,7 @@ def log(readings: Readings) -> Iterator[Finding]:
             NOTE,
             f"{held} decisions are not in the log: more came than log.max_per_second",
             "The counters of `ringfence status` have them all.",
-            configure(readings, "[log] max_per_second = 100"),
+            configure(readings, f"[log] max_per_second = {_more_lines(readings)}"),
         )
     else:
         yield Finding("log", FINE, "every decision is in the log")

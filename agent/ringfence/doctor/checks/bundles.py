@@ -7,10 +7,16 @@ from typing import Final
 from ringfence.doctor.checks.agent import running
 from ringfence.doctor.finding import FINE, NOTE, PROBLEM, UNKNOWN, WARNING, Finding
 from ringfence.doctor.readings import Readings, Unread
+from ringfence.doctor.remedies import configure
 
 DAY: Final = 86_400
 OLD: Final = 90 * DAY
 """Seconds after which a bundle is called old; prefixes of fraud change in weeks."""
+
+_OURS: Final = "/usr/share/ringfence/"
+"""The firmware's or the package's, which the next one brings anew."""
+_KEPT: Final = "/etc/ringfence/keys"
+"""The operator's, which an update of the firmware keeps."""
 
 _GIVEN: Final = ("factory", "a", "b", "embedded")
 """Where rules come from that nobody gave by hand."""
@@ -117,7 +123,7 @@ def keys(readings: Readings) -> Iterator[Finding]:
             NOTE,
             f"{found.folder} holds no trusted key",
             "No bundle can be installed: there is nobody whose word counts.",
-            (f"mkdir -p {found.folder}/1; cp KEY.pub {found.folder}/1/",),
+            _trust(readings, found.folder),
         )
     else:
         yield Finding("keys", FINE, f"{found.known} trusted keys in {found.folder}")
@@ -133,3 +139,14 @@ def keys(readings: Readings) -> Iterator[Finding]:
                 "# and look whether each key is one of yours",
             ),
         )
+
+
+def _trust(readings: Readings, folder: str) -> tuple[str, ...]:
+    """Return how a key gets to where it stays."""
+    moved = folder.startswith(_OURS)
+    place = _KEPT if moved else folder
+    line = f'[bundle] keys = "{place}"'
+    return (
+        f"mkdir -p {place}/1; cp KEY.pub {place}/1/",
+        *(configure(readings, line) if moved else ()),
+    )

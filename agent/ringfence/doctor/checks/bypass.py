@@ -18,7 +18,7 @@ def offload(readings: Readings) -> Iterator[Finding]:
         yield Finding("offload", UNKNOWN, f"flow offload is not known: {rules.why}")
         return
     open_ones = [rule for rule in rules.rules if rule.offloads()]
-    bare = [rule.label for rule in open_ones if not _spares_sip(readings, rules, rule)]
+    bare = [rule for rule in open_ones if not _spares_sip(readings, rules, rule)]
     hardware = [
         name
         for name in rules.flowtables
@@ -29,11 +29,12 @@ def offload(readings: Readings) -> Iterator[Finding]:
         yield Finding(
             "offload",
             WARNING,
-            f"flow offload takes forwarded SIP past us{how}:\n" + "\n".join(bare),
+            f"flow offload takes forwarded SIP past us{how}:\n"
+            + "\n".join(rule.label for rule in bare),
             "After the first packets of a flow the agent sees no more of it: a phone "
             "behind this router can be attacked through a flow that once was harmless. "
             "What ends on this router is not concerned.",
-            _offload_remedy(readings, rules, open_ones[0]),
+            _offload_remedy(readings, bare),
         )
     elif open_ones:
         yield Finding("offload", FINE, "flow offload is on, and leaves SIP to us")
@@ -64,7 +65,7 @@ def _spares_sip(readings: Readings, rules: Ruleset, offloading: Rule) -> bool:
     return True
 
 
-def _offload_remedy(readings: Readings, rules: Ruleset, rule: Rule) -> tuple[str, ...]:
+def _offload_remedy(readings: Readings, bare: list[Rule]) -> tuple[str, ...]:
     ports = ", ".join(map(str, sorted(readings.config.network_sip_ports)))
     if readings.machine.system == "openwrt":
         return (
@@ -75,13 +76,16 @@ def _offload_remedy(readings: Readings, rules: Ruleset, rule: Rule) -> tuple[str
             "uci set firewall.@defaults[0].flow_offloading=0; uci commit firewall",
             "/etc/init.d/firewall restart",
         )
-    chain = rule.chain.label
-    one = f"nft insert rule {chain} meta l4proto {{ tcp, udp }} th"
+    chains = dict.fromkeys(rule.chain.label for rule in bare)
     return (
         "# ahead of the rule that offloads, in the same chain; it takes only what the",
         "# rules behind it have let in once:",
-        f"{one} sport {{ {ports} }} ct status confirmed accept",
-        f"{one} dport {{ {ports} }} ct status confirmed accept",
+        *(
+            f"nft insert rule {chain} meta l4proto {{ tcp, udp }} "
+            f"th {end} {{ {ports} }} ct status confirmed accept"
+            for chain in chains
+            for end in ("sport", "dport")
+        ),
     )
 
 

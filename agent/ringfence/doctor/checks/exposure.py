@@ -8,9 +8,11 @@ firewall to our hooks, and which phones out there sign in with success.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ringfence.config import Config
 from ringfence.doctor.checks.agent import running
 from ringfence.doctor.finding import FINE, NOTE, UNKNOWN, WARNING, Finding
 from ringfence.doctor.readings import Readings, Unread
+from ringfence.facts.world import INSIDE_ALWAYS
 
 DAY: Final = 86_400
 MONTH: Final = 30
@@ -22,20 +24,24 @@ def exposure(readings: Readings) -> Iterator[Finding]:
     agent = running(readings)
     seen = None if agent is None else agent.get("exposure")
     if not isinstance(seen, Mapping):
+        if isinstance(readings.agent, Unread):
+            why = readings.agent.why
+        elif agent is None:
+            why = "no agent runs"
+        else:
+            why = "this agent does not count them"
         yield Finding(
             "exposure",
             UNKNOWN,
-            "whether strangers reach the SIP port is not known: "
-            + ("no agent runs" if agent is None else "this agent does not count them"),
+            f"whether strangers reach the SIP port is not known: {why}",
         )
         return
     now = None if isinstance(readings.clock, Unread) else readings.clock.now
     days, strangers = _number(seen, "days_watched"), _number(seen, "strangers_30d")
     honest = seen.get("honest_outside_last")
-    honest_lately = (
-        isinstance(honest, int | float)
-        and now is not None
-        and now - honest < MONTH * DAY
+    # Where the date is not known, any phone counts: a port closed to it is worse.
+    honest_lately = isinstance(honest, int | float) and (
+        now is None or now - honest < MONTH * DAY
     )
     reached = (
         f"{strangers} request{'s' * (strangers != 1)} of strangers got to the SIP port "
@@ -80,40 +86,98 @@ def _number(seen: Mapping[str, Any], name: str) -> int:
 
 
 def closing(readings: Readings) -> tuple[str, ...]:
-    """Return the commands that close the port to all but the provider."""
-    ports = ", ".join(map(str, sorted(readings.config.network_sip_ports)))
-    system, firewall = readings.machine.system, readings.machine.firewall
+    """Return the commands that close the port to all but the provider.
+
+    Whoever may come in still is let in before anything is closed: on a machine with
+    one interface the rule that lets strangers in is the one that phones inside use.
+    """
+    config, system = readings.config, readings.machine.system
+    tls = ", ".join(map(str, sorted(config.network_tls_ports)))
+    kept = (f"# phones that sign in over TLS were not counted: tcp {tls} stays open",)
     if system == "openwrt":
-        found = [
-            command
-            for section in readings.uci_openings
-            for command in (f"uci show {section}", f"uci set {section}.enabled=0")
-        ]
-        return (
-            *(found or ['uci show firewall | grep -E "dest_port|src_dport"']),
-            "# where the provider calls in, keep the section for its addresses:",
-            "# uci set SECTION.src_ip='PROVIDER-ADDRESS'; uci set SECTION.enabled=1",
-            "uci commit firewall; /etc/init.d/firewall reload",
-        )
-    if firewall == "ufw":
-        one = min(readings.config.network_sip_ports)
-        return (
-            "ufw status numbered",
-            f"ufw delete allow {one}; ufw delete allow {one}/udp; ufw delete allow {one}/tcp",
-            f"ufw allow from PROVIDER-ADDRESS to any port {one} proto udp",
-        )
-    if firewall == "firewalld":
-        return (
-            "firewall-cmd --permanent --remove-service=sip",
-            *(
-                f"firewall-cmd --permanent --remove-port={port}/udp"
-                for port in sorted(readings.config.network_sip_ports)
-            ),
-            "firewall-cmd --reload",
-        )
+        closed = _closing_uci(readings)
+    elif readings.machine.firewall == "ufw":
+        closed = _closing_ufw(config)
+    elif readings.machine.firewall == "firewalld":
+        closed = _closing_firewalld(config)
+    else:
+        closed = _closing_nft(config)
+    return (*(kept if tls else ()), *closed)
+
+
+def _inside(config: Config) -> tuple[str, ...]:
+    """List the networks whose phones have to be let in."""
+    return tuple(dict.fromkeys((*INSIDE_ALWAYS, *config.network_inside)))
+
+
+def _closing_uci(readings: Readings) -> tuple[str, ...]:
+    found = [
+        command
+        for section in readings.uci_openings
+        for command in (f"uci show {section}", f"uci set {section}.enabled=0")
+    ]
+    return (
+        "# a section that opens other ports as well (voice, TLS): take only SIP out of it",
+        *(found or ['uci show firewall | grep -E "dest_port|src_dport"']),
+        "# where the provider calls in, keep the section for its addresses:",
+        "# uci set SECTION.src_ip='PROVIDER-ADDRESS'; uci set SECTION.enabled=1",
+        "uci commit firewall; /etc/init.d/firewall reload",
+    )
+
+
+def _closing_ufw(config: Config) -> tuple[str, ...]:
+    ports = sorted(config.network_sip_ports)
+    allow = [f"ufw allow from $net to any port {port}" for port in ports]
+    provider = "; ".join(one.replace("$net", "PROVIDER-ADDRESS") for one in allow)
+    return (
+        "ufw status numbered",
+        "# first what may come in: phones inside,",
+        f"for net in {' '.join(_inside(config))}; do {'; '.join(allow)}; done",
+        "# and the provider, where it calls in:",
+        f"# {provider}",
+        *(
+            f"ufw delete allow {port}; ufw delete allow {port}/udp; "
+            f"ufw delete allow {port}/tcp"
+            for port in ports
+        ),
+    )
+
+
+def _closing_firewalld(config: Config) -> tuple[str, ...]:
+    ports = sorted(config.network_sip_ports)
+    rich = (
+        "for net in {nets}; do for port in {ports}; do for proto in udp tcp; do "
+        'firewall-cmd --permanent --add-rich-rule="rule family={family} '
+        'source address=$net port port=$port protocol=$proto accept"; done; done; done'
+    )
+    listed = " ".join(map(str, ports))
+    inside = []
+    for family in ("ipv4", "ipv6"):
+        nets = [net for net in _inside(config) if (":" in net) == (family == "ipv6")]
+        inside.append(rich.format(nets=" ".join(nets), ports=listed, family=family))
+    provider = rich.format(nets="PROVIDER-ADDRESS", ports=listed, family="ipv4")
+    return (
+        "firewall-cmd --get-active-zones  # not the default one for the WAN: add --zone=",
+        "# first what may come in: phones inside,",
+        *inside,
+        "# and the provider, where it calls in:",
+        f"# {provider}",
+        "firewall-cmd --permanent --remove-service=sip",
+        *(
+            f"firewall-cmd --permanent --remove-port={port}/{proto}"
+            for port in ports
+            for proto in ("udp", "tcp")
+        ),
+        "firewall-cmd --reload",
+    )
+
+
+def _closing_nft(config: Config) -> tuple[str, ...]:
+    ports = ", ".join(map(str, sorted(config.network_sip_ports)))
     return (
         f"nft -a list ruleset | grep -E '{ports.replace(', ', '|')}'",
-        "# delete what accepts or redirects it: nft delete rule FAMILY TABLE CHAIN handle N",
-        "# where the provider calls in, accept its addresses alone:",
-        f"# ip saddr PROVIDER-ADDRESS udp dport {{ {ports} }} accept",
+        "# first accept phones inside, and the provider where it calls in:",
+        f"# ip saddr {{ INSIDE, PROVIDER-ADDRESS }} udp dport {{ {ports} }} accept",
+        "# then delete what accepts or redirects it: nft delete rule FAMILY TABLE CHAIN "
+        "handle N",
     )

@@ -111,7 +111,8 @@ def tls(readings: Readings) -> Iterator[Finding]:
             "tls",
             NOTE,
             f"SIP over TLS (tcp {listed}) is in use: nobody but its ends can read it",
-            "Attacks inside of it are not seen. Whom it is open to can be limited.",
+            "Attacks inside of it are not seen. Whom it is open to can be limited, if "
+            "no phone and no provider is in another country than origin.home.",
             configure(readings, "[offload] tls_home_only = true"),
         )
 

@@ -13,6 +13,9 @@ from ringfence.doctor.ruleset import Rule, Ruleset
 from ringfence.netfilter.nft import HOOKS, TABLE
 from ringfence.netfilter.xtables import CHAIN
 
+_FIRST = 5_070
+"""The first queue that is proposed in place of ours."""
+
 _ELSEWHERE = 40_000
 """A port of no service, for the other end of a flow."""
 
@@ -179,7 +182,7 @@ def _queue_rules(readings: Readings, number: int) -> Iterator[Finding]:
             f"others queue packets to our queue {number}:\n" + "\n".join(same),
             "The agent gets packets that are not meant for it, and gives them back "
             "without the other program's verdict.",
-            configure(readings, "[kernel] queue = 5070 (one that nobody uses)"),
+            _other_queue(readings),
         )
     if beside:
         yield Finding(
@@ -190,6 +193,15 @@ def _queue_rules(readings: Readings, number: int) -> Iterator[Finding]:
             "running and its rule has no bypass; the other may give it another mark.",
             ("nft -a list ruleset", "iptables-save | grep NFQUEUE"),
         )
+
+
+def _other_queue(readings: Readings) -> tuple[str, ...]:
+    """Return how another queue is taken, one that nobody has bound."""
+    lines = () if isinstance(readings.queues, Unread) else readings.queues
+    bound = {line.number for line in lines} | {readings.config.kernel_queue}
+    free = next(number for number in range(_FIRST, 65_536) if number not in bound)
+    said = f"[kernel] queue = {free} (that no rule names)"
+    return configure(readings, said, anew=True)
 
 
 def _numbers(queue: Any) -> tuple[int, int]:
@@ -230,6 +242,13 @@ def _queue_owners(readings: Readings, number: int) -> Iterator[Finding]:
             "Packets pass, or are dropped, without a verdict.",
             ("cat /proc/net/netfilter/nfnetlink_queue",),
         )
+    elif ours is not None and isinstance(readings.agent, Unread):
+        yield Finding(
+            "queues",
+            UNKNOWN,
+            f"whether {_who(ours)}, which listens on queue {number}, is the agent is "
+            f"not known: {readings.agent.why}",
+        )
     elif ours is not None and ours.pid is not None and ours.pid != pid:
         yield Finding(
             "queues",
@@ -237,7 +256,7 @@ def _queue_owners(readings: Readings, number: int) -> Iterator[Finding]:
             f"queue {number} belongs to {_who(ours)}"
             + ("" if agent is None else f", and not to the agent (pid {pid})"),
             "A queue has one listener; ours cannot be it.",
-            configure(readings, "[kernel] queue = 5070 (one that nobody uses)"),
+            _other_queue(readings),
         )
     others = [line for line in lines if line.number != number]
     if others:
