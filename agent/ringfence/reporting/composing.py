@@ -106,7 +106,7 @@ class _Composer:
         return Section(self._say("abroad"), [text], figures)
 
     def _abroad_days(self) -> Figure:
-        found = periods(self._tally.days, self._tally.stopped_days)
+        found = self._periods()
         rows = {date: self._whole(self._tally.days, date) for date in found}
         key = "abroad.months" if found[0] < 1_000_000 else "abroad.days"
         calls = [self._dated(date, row.tried) for date, row in rows.items()]
@@ -124,6 +124,10 @@ class _Composer:
             ),
             table._replace(newest_last=True),
         )
+
+    def _periods(self) -> list[int]:
+        tally = self._tally
+        return periods(tally.days, tally.stopped_days, tally.span)
 
     def _whole(self, days: dict[int, Sum], period: int) -> Sum:
         """Add up the days of a period; a day is one by itself."""
@@ -214,7 +218,7 @@ class _Composer:
 
     def _stopped_days(self) -> Figure:
         days = self._tally.stopped_days
-        found = periods(self._tally.days, days)
+        found = self._periods()
         monthly = bool(found) and found[0] < 1_000_000
         rows = {date: Stopped() for date in found}
         for date, row in days.items():

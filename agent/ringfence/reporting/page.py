@@ -13,9 +13,6 @@ from ringfence.reporting.document import Card, Document, Figure, Section, Table
 from ringfence.reporting.style import STYLE
 from ringfence.reporting.svg import draw
 
-_WIDE_COLUMNS = 7
-"""Columns from which a table scrolls sideways on a phone."""
-
 
 def page(document: Document) -> Iterator[str]:
     """Write the page, in pieces."""
@@ -76,7 +73,8 @@ def _figure(figure: Figure, name: str) -> Iterator[str]:
 
 
 def _table(table: Table, name: str) -> Iterator[str]:
-    wide = ' class="wide"' if len(table.head) >= _WIDE_COLUMNS and name else ""
+    # Sentences come last; such a table scrolls sideways on a phone.
+    wide = "" if len(table.head) - 1 in table.numbers else ' class="wide"'
     yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{name}">\n'
     yield f'<table{wide} aria-labelledby="{name}">\n<thead><tr>'
     for at, head in enumerate(table.head):

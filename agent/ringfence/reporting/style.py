@@ -38,7 +38,7 @@ header p, figcaption, .cards dt { color: var(--soft); }
   display: flex; flex-direction: column; justify-content: space-between;
 }
 .cards dt { font-size: .8rem; line-height: 1.3; }
-.cards dd { margin: .2rem 0 0; font-size: 1.25rem; font-weight: 600; }
+.cards dd { margin: .2rem 0 0; font-size: 1.2rem; font-weight: 600; white-space: nowrap; }
 .cards .passed { border-left-color: var(--passed); }
 .cards .stopped { border-left-color: var(--stopped); }
 .cards .attack { border-left-color: var(--attack); }
@@ -65,7 +65,7 @@ svg .q2 { fill: var(--tone); fill-opacity: .4; }
 svg .q3 { fill: var(--tone); fill-opacity: .6; }
 svg .q4 { fill: var(--tone); fill-opacity: .8; }
 svg .q5 { fill: var(--tone); }
-.scroll { overflow: auto; max-height: 26rem; }
+.scroll { overflow: auto; max-height: 44rem; }
 .scroll:focus-visible { outline: 2px solid var(--passed); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .9rem; width: 100%; }
 th, td {
@@ -78,7 +78,7 @@ thead th {
 }
 tbody th { font-weight: 400; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.wide td, .wide th { min-width: 5.5rem; }
+.wide td, .wide th { min-width: 6.3rem; }
 .wide .number { min-width: 0; }
 .wide td:last-child { min-width: 15rem; }
 @media (min-width: 56rem) {

@@ -20,10 +20,13 @@ _COLUMNS_HEIGHT: Final = 150
 _LETTER: Final = 6.2
 """Units that a narrow character takes at the size of the labels."""
 
+_AXIS: Final = 5
+"""Narrow characters at least beside the columns, so that charts stand in line."""
+
 _TICKS: Final = 4
 _LABELS: Final = 6
 _BAR: Final = 22
-_NAME: Final = 18
+_NAME: Final = 20
 """Narrow characters of a bar's name."""
 
 _LEVELS: Final = 5
@@ -49,7 +52,7 @@ def draw(chart: Chart, name: str) -> str:
 def _columns(chart: Columns) -> tuple[int, str]:
     ticks = scale(max(point.value for point in chart.points))
     names = [_round(tick) for tick in ticks]
-    left = 8 + max(map(len, names)) * _LETTER
+    left = 8 + max(_AXIS, *map(len, names)) * _LETTER
     floor = _COLUMNS_HEIGHT - _BOTTOM
     tall = floor - _TOP
     top = ticks[-1]
@@ -110,7 +113,7 @@ def _bars(chart: Bars) -> tuple[int, str]:
 
 
 def _heat(chart: Heat) -> tuple[int, str]:
-    left = 8 + max(map(width, chart.days)) * _LETTER
+    left = 12 + max(map(width, chart.days)) * _LETTER  # M and W are broad
     cell = (WIDTH - left) / 24
     top = 16
     most = max(point.value for point in chart.points)

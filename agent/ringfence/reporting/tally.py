@@ -181,6 +181,12 @@ class Tally:
         """The currency of most calls; "" when no call has a price."""
         return max(self.currencies, key=lambda name: self.currencies[name], default="")
 
+    @property
+    def span(self) -> list[int]:
+        """The dates of the first and the last event."""
+        ends = (self.first, self.newest)
+        return [date_of(self._calendar(end)) for end in ends if end is not None]
+
     def take(self, line: Line) -> None:
         """Count one event."""
         if isinstance(line, CountersLine):
@@ -245,8 +251,7 @@ class Tally:
         if wall < CLOCK_SET:
             self.undated += 1
             return None
-        local = self._calendar(wall)
-        date = local.year * 10_000 + local.month * 100 + local.day
+        date = date_of(self._calendar(wall))
         for table in (self.days, self.stopped_days):
             if date not in table and len(table) >= MAX_DAYS:
                 self.undated += 1
@@ -271,6 +276,11 @@ class Tally:
         if len(self.incidents) > MAX_INCIDENTS:
             self.incidents.popitem(last=False)
             self.incidents_lost += 1
+
+
+def date_of(local: LocalTime) -> int:
+    """Return a date as a number, such as 20261122."""
+    return local.year * 10_000 + local.month * 100 + local.day
 
 
 def _row(table: dict[K, V], key: K, make: type[V]) -> V:

@@ -259,7 +259,7 @@ REPORT: Final[dict[str, str]] = {
     "incidents.none": "停止したものはありません。",
     "incidents.table": "一時停止",
     "incidents.open": "{until}まで停止中。解除: {open_with}",
-    "incidents.open.plain": "このログでは未解除",
+    "incidents.open.plain": "ログの終わりで停止中",
     "incidents.monitor": "{what}(監視のみ)",
     "head.opened": "開始",
     "head.closed": "終了",
