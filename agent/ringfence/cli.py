@@ -378,7 +378,8 @@ def _share(args: argparse.Namespace, source: "Source", since: int | None) -> int
     from ringfence.sharing import Sightings, written
 
     sightings = Sightings(load_destinations(source))
-    sightings.read(Logs(args.logs, again=False).lines())
+    with Logs(args.logs, again=False) as logs:
+        sightings.read(logs.lines())
     rows = sightings.rows(0.0 if since is None else sightings.newest - since)
     write_whole(args.share, written(rows).encode())
     found = sum(count for _, count in rows)

@@ -79,6 +79,15 @@ class Logs:
         self._again = again
         self._kept: BinaryIO | None = None
 
+    def __enter__(self) -> "Logs":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give up what was kept."""
+        if self._kept is not None:
+            self._kept.close()
+
     def lines(self) -> Iterator[str]:
         """Read all lines; of one that is too long only the beginning.
 
@@ -101,7 +110,7 @@ class Logs:
             yield from _lines(sys.stdin.buffer)
             return
         if self._kept is None:
-            self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - closed with us
+            self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - until the end
             for line in _raw(sys.stdin.buffer):
                 self._kept.write(line)
         self._kept.seek(0)

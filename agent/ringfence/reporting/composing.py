@@ -96,7 +96,7 @@ class _Composer:
         if not total.tried:
             text = f"{self._say('abroad.none')} {text}"
         else:
-            figures.append(self._abroad_days())
+            figures += self._abroad_days()
             countries = [
                 (forms.country(key), row) for key, row in tally.countries.items()
             ]
@@ -105,8 +105,10 @@ class _Composer:
             figures.append(self._abroad_by("accounts", "head.account", accounts))
         return Section(self._say("abroad"), [text], figures)
 
-    def _abroad_days(self) -> Figure:
+    def _abroad_days(self) -> list[Figure]:
         found = self._periods()
+        if not found:  # the clock was never set
+            return []
         rows = {date: self._whole(self._tally.days, date) for date in found}
         key = "abroad.months" if found[0] < 1_000_000 else "abroad.days"
         calls = [self._dated(date, row.tried) for date, row in rows.items()]
@@ -117,13 +119,11 @@ class _Composer:
             "head.month" if found[0] < 1_000_000 else "head.day",
             [(self._forms.day(date), row) for date, row in rows.items() if row.tried],
         )
-        return Figure(
-            (
-                self._columns(self._say("chart.calls"), calls, "passed"),
-                self._columns(cost, costs, "passed"),
-            ),
-            table._replace(newest_last=True),
+        charts = (
+            self._columns(self._say("chart.calls"), calls, "passed"),
+            self._columns(cost, costs, "passed"),
         )
+        return [Figure(charts, table._replace(newest_last=True))]
 
     def _periods(self) -> list[int]:
         tally = self._tally
@@ -203,7 +203,7 @@ class _Composer:
             text = [
                 self._say("stopped.text", calls=calls, would=would, seconds=ASSUMED_S)
             ]
-            figures.append(self._stopped_days())
+            figures += self._stopped_days()
             countries = [
                 (forms.country(key), row)
                 for key, row in tally.stopped_countries.items()
@@ -216,10 +216,12 @@ class _Composer:
             text.append(self._say("stopped.others", calls=calls))
         return Section(self._say("stopped"), text, figures)
 
-    def _stopped_days(self) -> Figure:
+    def _stopped_days(self) -> list[Figure]:
         days = self._tally.stopped_days
         found = self._periods()
-        monthly = bool(found) and found[0] < 1_000_000
+        if not found:
+            return []
+        monthly = found[0] < 1_000_000
         rows = {date: Stopped() for date in found}
         for date, row in days.items():
             period = date // 100 if monthly else date
@@ -232,7 +234,7 @@ class _Composer:
             [(self._forms.day(date), row) for date, row in rows.items() if row.calls],
         )
         chart = self._columns(self._say("chart.stopped"), points, "stopped")
-        return Figure((chart,), table._replace(newest_last=True))
+        return [Figure((chart,), table._replace(newest_last=True))]
 
     def _stopped_by(
         self, key: str, heading: str, found: list[tuple[str, Stopped]]

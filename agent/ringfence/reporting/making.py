@@ -54,18 +54,18 @@ class Made(NamedTuple):
 
 def make(wanted: Wanted, rules: Source | Path) -> Made:
     """Read the logs and write the files; raises `RingfenceError`."""
-    logs = Logs(wanted.logs, again=wanted.since_s is not None)
     destinations = load_destinations(rules)
     forms = Forms(
         wanted.language, country_names(destinations, wanted.language), local_time
     )
     tally = Tally(_rates(), local_time)
-    since = 0.0
-    if wanted.since_s is not None:
-        since = newest(map(event_of, logs.lines())) - wanted.since_s
+    rows = None
     passed_over = calls = 0
     with ExitStack() as files:
-        rows = None
+        logs = files.enter_context(Logs(wanted.logs, again=wanted.since_s is not None))
+        since = 0.0
+        if wanted.since_s is not None:
+            since = newest(map(event_of, logs.lines())) - wanted.since_s
         if wanted.rows is not None:
             rows = CallRows(files.enter_context(_whole(wanted.rows)), stamp)
         for text in logs.lines():
