@@ -124,7 +124,7 @@ def check(events: list[dict[str, Any]], lang: str) -> None:
     assert rows.count("\r\n") == rows.count("\n") == len(read)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(logs)
 def test_anything_can_be_reported(events: list[dict[str, Any]]) -> None:
     check(events, "en")
