@@ -196,8 +196,6 @@ REPORT: Final[dict[str, str]] = {
     "country.none": "no country known",
     "name.none": "no name",
     "others": "all others",
-    "range": "{first} to {last}",
-    "colon": "{what}: {text}",
     # Head.
     "title": "Telephone line report",
     "period": "{first} to {last} (UTC{offset})",
@@ -290,7 +288,7 @@ REPORT: Final[dict[str, str]] = {
     "attacks.none": "No message from outside was stopped.",
     "attacks.inside": "Messages from inside that were stopped: {messages}.",
     "attacks.monitored": (
-        "Messages that passed because a rule is only tried (monitor): {messages}."
+        "{messages} of all these passed all the same: their rule is only tried (monitor)."
     ),
     "attacks.countries": "By country of the sender's address",
     "attacks.week": "By hour of the week",
