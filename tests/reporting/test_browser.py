@@ -10,6 +10,8 @@ from browsing import Browser, browser
 from ringfence.cli import main
 
 PHONE, DESK = 360, 1280
+PAPER = 700
+"""A4 between its margins, in CSS pixels."""
 HOSTILE = "<script>pwned=1</script><img src=http://127.0.0.1:9/x onerror=pwned=1>\"'"
 
 
@@ -110,14 +112,22 @@ def test_everything_can_be_told_from_its_ground(
     assert ground == ("rgb(18, 22, 27)" if dark else "rgb(244, 245, 247)")
 
 
-def test_paper_shows_all_of_a_table(shown: Browser, pages: dict[str, Path]) -> None:
-    shown.open(pages["en"], DESK)
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_paper_shows_all_of_a_table(
+    shown: Browser, pages: dict[str, Path], lang: str
+) -> None:
+    shown.open(pages[lang], PAPER)
     shown.ask("Emulation.setEmulatedMedia", media="print")
     hidden = shown.value(
         "[...document.querySelectorAll('.scroll')].filter("
         "one => getComputedStyle(one).maxHeight != 'none').length"
     )
     assert hidden == 0
+    cut = shown.value(
+        "[...document.querySelectorAll('.scroll')].filter("
+        "one => one.scrollWidth > one.clientWidth).length"
+    )
+    assert cut == 0
     shown.ask("Emulation.setEmulatedMedia", media="")
 
 

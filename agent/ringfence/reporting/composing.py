@@ -19,6 +19,7 @@ from ringfence.reporting.document import (
     Section,
     Table,
 )
+from ringfence.reporting.events import BudgetLine
 from ringfence.reporting.forms import Forms
 from ringfence.reporting.periods import periods
 from ringfence.reporting.tally import ASSUMED_S, OTHERS, Incident, Stopped, Sum, Tally
@@ -271,60 +272,64 @@ class _Composer:
         figures: list[Figure] = []
         text = [self._say("incidents.text" if tally.incidents else "incidents.none")]
         if tally.incidents:
-            heads = ("opened", "closed", "what", "rule", "stopped", "passed", "cost")
+            heads = ("opened", "closed", "what", "reason", "stopped", "passed")
             table = Table(
                 self._say("incidents.table"),
-                tuple(self._say(f"head.{head}") for head in (*heads, "reason")),
+                tuple(self._say(f"head.{head}") for head in (*heads, "cost", "rule")),
                 [self._incident(one) for one in tally.incidents.values()],
                 frozenset({4, 5, 6}),
                 newest_last=True,
             )
             figures.append(Figure((), table))
         if tally.notices:
-            parts = ("time.at", "period", "share", "spent", "limit")
             table = Table(
                 self._say("budget"),
-                tuple(self._say(f"head.{part}") for part in parts),
+                (self._say("head.time.at"), self._say("head.share")),
                 [
-                    (
-                        forms.moment(line.time),
-                        self._say(f"period.{line.period}"),
-                        f"{line.share} %",
-                        forms.money(line.spent, line.currency or self._currency),
-                        forms.money(line.limit, line.currency or self._currency),
-                    )
+                    (forms.moment(line.time), self._notice(line))
                     for line in tally.notices
                 ],
-                frozenset({2, 3, 4}),
+                frozenset(),
                 newest_last=True,
             )
             figures.append(Figure((), table))
         return Section(self._say("incidents"), text, figures)
 
+    def _notice(self, line: BudgetLine) -> str:
+        """Say how much of a limit was spent."""
+        currency = line.currency or self._currency
+        return self._say(
+            f"budget.{line.period}",
+            share=line.share,
+            spent=self._forms.money(line.spent, currency),
+            limit=self._forms.money(line.limit, currency),
+        )
+
     def _incident(self, incident: Incident) -> tuple[str, ...]:
         forms, last = self._forms, incident.last
-        what = forms.closed(last.what, last.subject)
+        what, reason = forms.closed(last.what, last.subject), incident.reason
         if last.monitor:
             what = self._say("incidents.monitor", what=what)
         if incident.closed is not None:
             end = forms.moment(incident.closed)
-        elif last.until is not None and last.until < (self._tally.newest or 0.0):
+        elif last.until is None:
+            end = self._say("incidents.open")
+        elif last.until < (self._tally.newest or 0.0):
             end = forms.moment(last.until)
-        elif last.until is not None and last.open_with:
-            until = forms.moment(last.until)
-            end = self._say("incidents.open", until=until, open_with=last.open_with)
         else:
-            end = self._say("incidents.open.plain")
+            end = self._say("incidents.until", until=forms.moment(last.until))
+            how = last.open_with
+            reason = self._say("incidents.how", reason=reason, open_with=how)
         cost = "-" if last.cost is None else forms.money(last.cost, self._currency)
         return (
             "-" if incident.opened is None else forms.moment(incident.opened),
             end,
             what,
-            last.rule,
+            reason,
             forms.count(last.stopped),
             forms.count(last.passed),
             cost,
-            incident.reason,
+            last.rule,
         )
 
     # Attacks --------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def _figure(figure: Figure, name: str) -> Iterator[str]:
 
 
 def _table(table: Table, name: str) -> Iterator[str]:
-    # Sentences come last; such a table scrolls sideways on a phone.
+    # Sentences need room: such a table scrolls sideways on a phone.
     wide = "" if len(table.head) - 1 in table.numbers else ' class="wide"'
     yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{name}">\n'
     yield f'<table{wide} aria-labelledby="{name}">\n<thead><tr>'

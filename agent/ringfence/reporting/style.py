@@ -26,7 +26,8 @@ body {
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .25rem; }
 h3 { font-size: .95rem; margin: 0 0 .4rem; }
-p { margin: .25rem 0 .75rem; max-width: 46rem; overflow-wrap: anywhere; }
+p { margin: .25rem 0 .75rem; max-width: 46rem; overflow-wrap: anywhere;
+  text-wrap: pretty; }
 header p, figcaption, .cards dt { color: var(--soft); }
 .cards {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr));
@@ -80,7 +81,7 @@ tbody th { font-weight: 400; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .wide td, .wide th { min-width: 6.3rem; }
 .wide .number { min-width: 0; }
-.wide td:last-child { min-width: 15rem; }
+.wide td:nth-child(4) { min-width: 15rem; }
 @media (min-width: 56rem) {
   body { padding: 2rem; }
   .beside { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
@@ -94,6 +95,8 @@ tbody th { font-weight: 400; }
   body { padding: 0; max-width: none; font-size: .8rem; }
   .scroll { overflow: visible; max-height: none; }
   thead th { position: static; }
+  .wide { font-size: .75rem; }
+  .wide td, .wide th, .wide td:nth-child(4) { min-width: 0; }
   tr, figure, .cards div { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
