@@ -49,6 +49,9 @@ def test_an_incident_a_budget_and_the_others() -> None:
     assert line_of(BUDGET) == BudgetLine(1.0, "day", 50, 1_000, 2_500, "JPY")
     stop = {"type": "decision", "time": 1, "country": "NL", "side": "outside"}
     assert line_of(stop) == StopLine(1.0, "NL", outside=True, monitor=False)
+    for judged in ({"verdict": "reject"}, {"verdict": "accept", "would": "drop"}):
+        replayed = line_of({**stop, "type": "message", **judged})
+        assert replayed == StopLine(1.0, "NL", outside=True, monitor="would" in judged)
     figures = {"log_suppressed": 2, "log_unwritten": 3}
     assert line_of({"type": "counters", "time": 1, **figures}) == CountersLine(5)
 
@@ -58,6 +61,7 @@ def test_an_incident_a_budget_and_the_others() -> None:
     [
         {},
         {"type": "ready", "time": 1.0},
+        {"type": "message", "time": 1.0, "verdict": "accept", "would": None},
         {"type": "call", "time": 1.0},
         {"type": ["call"], "time": 1.0},
         monthlog.call(1.0, 1, time=None),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import monthlog
 import pytest
+from builders import REPOSITORY
 from ringfence.cli import main
 from ringfence.reporting.making import offset, stamp
 
@@ -91,6 +92,29 @@ def test_lines_that_are_no_event_are_told_of(log: Path, capsys: Capture) -> None
     out, err = capsys.readouterr()
     assert "Lines of the log that could not be read: 1." in out
     assert err == "ringfence: 1 lines were no event and are left out\n"
+
+
+def test_what_replay_says_can_be_reported(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events of an engine itself, and not only those that tests make."""
+    folder = REPOSITORY / "pcaps" / "foreign-registration"
+    monkeypatch.chdir(folder.parent)
+    captures = map(str, folder.glob("*.pcap"))
+    options = ["--config", "ringfence.toml", "--format", "jsonl"]
+    assert main(["replay", *options, *captures]) == 0
+    told = capsys.readouterr().out
+    stopped = [
+        event
+        for event in map(json.loads, told.splitlines())
+        if event.get("verdict") in ("drop", "reject") and event["side"] == "outside"
+    ]
+    assert len(stopped) > 1
+    (tmp_path / "log").write_text(told)
+    assert main(["report", "--lang", "en", str(tmp_path / "log")]) == 0
+    out = capsys.readouterr().out
+    assert f"{len(stopped)} messages from outside were stopped." in out
+    assert "Netherlands (NL)" in out
 
 
 def test_an_empty_log(tmp_path: Path, capsys: Capture) -> None:

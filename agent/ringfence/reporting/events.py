@@ -203,6 +203,12 @@ def _stop(event: Event, when: float) -> StopLine:
     )
 
 
+def _message(event: Event, when: float) -> StopLine | None:
+    """Read what `replay` says of a message, stopped or not."""
+    stopped = event.get("verdict") in ("drop", "reject") or event.get("would")
+    return _stop(event, when) if stopped else None
+
+
 def _counters(event: Event, _: float) -> CountersLine:
     lost = [event.get("log_suppressed"), event.get("log_unwritten")]
     return CountersLine(sum(_whole(value, MAX_COUNT) or 0 for value in lost))
@@ -213,6 +219,7 @@ _READERS: Final = {
     "incident": _incident,
     "budget": _budget,
     "decision": _stop,
+    "message": _message,
     "counters": _counters,
 }
 
