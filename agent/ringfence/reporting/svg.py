@@ -17,8 +17,8 @@ WIDTH: Final = 360
 _TOP: Final = 8
 _BOTTOM: Final = 20
 _COLUMNS_HEIGHT: Final = 150
-_LETTER: Final = 6.2
-"""Units that a narrow character takes at the size of the labels."""
+_LETTER: Final = 7.0
+"""Units that a narrow character takes at the size of the labels, in broad fonts."""
 
 _AXIS: Final = 5
 """Narrow characters at least beside the columns, so that charts stand in line."""
