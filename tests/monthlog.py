@@ -188,13 +188,14 @@ def _incident(day: int, times: list[float], *, monitor: bool) -> Iterator[Event]
         "open_with": "ringfence allow 232 --for 2h",
         "stopped": 0,
         "passed": LET_THROUGH if first else 0,
-        "cost": "525.000" if first else "0.000",
+        "cost": "0.000",
         "monitor": monitor,
     }
     yield event
     if day in THEFT:  # the last one is still open when the log ends
-        totals = {"event": "closed", "time": times[-1] + 7_200, "stopped": len(times)}
-        yield {**event, **totals}
+        stopped = len(times) - (LET_THROUGH if first else 0)
+        totals = {"stopped": stopped, "cost": f"{stopped * 175}.000"}
+        yield {**event, "event": "closed", "time": times[-1] + 7_200, **totals}
 
 
 def _budget() -> Iterator[Event]:

@@ -42,7 +42,8 @@ def small() -> Iterator[dict[str, Any]]:
         "monitor": False,
     }
     yield incident
-    yield {**incident, "event": "closed", "time": day + 98_600, "stopped": 2}
+    totals = {"stopped": 2, "cost": "350.000"}
+    yield {**incident, "event": "closed", "time": day + 98_600, **totals}
     yield {
         "type": "budget",
         "time": day + 95_100,

@@ -275,7 +275,7 @@ class _Composer:
             heads = ("opened", "closed", "what", "reason", "stopped", "passed")
             table = Table(
                 self._say("incidents.table"),
-                tuple(self._say(f"head.{head}") for head in (*heads, "cost", "rule")),
+                tuple(self._say(f"head.{head}") for head in (*heads, "saved", "rule")),
                 [self._incident(one) for one in tally.incidents.values()],
                 frozenset({4, 5, 6}),
                 newest_last=True,
@@ -320,7 +320,7 @@ class _Composer:
             end = self._say("incidents.until", until=forms.moment(last.until))
             how = last.open_with
             reason = self._say("incidents.how", reason=reason, open_with=how)
-        cost = "-" if last.cost is None else forms.money(last.cost, self._currency)
+        saved = "-" if last.cost is None else forms.money(last.cost, self._currency)
         return (
             "-" if incident.opened is None else forms.moment(incident.opened),
             end,
@@ -328,7 +328,7 @@ class _Composer:
             reason,
             forms.count(last.stopped),
             forms.count(last.passed),
-            cost,
+            saved,
             last.rule,
         )
 

@@ -75,6 +75,7 @@ class IncidentLine(NamedTuple):
     stopped: int
     passed: int
     cost: int | None
+    """Thousandths that what was stopped would have cost at least."""
     monitor: bool
 
 

@@ -267,6 +267,7 @@ REPORT: Final[dict[str, str]] = {
     "head.reason": "Reason",
     "head.stopped": "Stopped",
     "head.passed": "Passed",
+    "head.saved": "Saved at least",
     "what.country": "calls to {subject}",
     "what.international": "all calls abroad",
     "what.binding": "sign-in {subject}",

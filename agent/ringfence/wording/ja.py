@@ -266,6 +266,7 @@ REPORT: Final[dict[str, str]] = {
     "head.reason": "理由",
     "head.stopped": "阻止",
     "head.passed": "通過",
+    "head.saved": "防いだ額(最低)",
     "what.country": "{subject}への発信",
     "what.international": "国際電話すべて",
     "what.binding": "登録 {subject}",
