@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import light
+import monthlog
 import pytest
 from builders import ABROAD, COUNTRIES, INSIDE, LISTED, invite, register, udp
 from bundles import CREATED, DAY, FILES, KEY, bundle, key_folder
@@ -194,6 +195,19 @@ def test_status_and_report_without_an_agent(
     shared = tmp_path / "shared.csv"
     code, out, _ = ringfence("report", "--share", shared, tmp_path / "log")
     assert (code, out) == (0, f"{shared}: 0 events in 0 rows\n")
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_report(ringfence: Ringfence, tmp_path: Path, lang: str) -> None:
+    log, table, page = (tmp_path / name for name in ("log", "x.csv", "x.html"))
+    log.write_text("".join(monthlog.lines()), encoding="utf-8")
+    code, out, err = ringfence("report", "--lang", lang, "--since", "30d", log)
+    assert (code, err) == (0, "")
+    assert "2,449,475" in out
+    files = ("--csv", table, "--html", page)
+    code, out, err = ringfence("report", "--lang", lang, *files, log)
+    assert (code, err) == (0, "")
+    assert page.read_text(encoding="utf-8").count("<svg ") == 9
 
 
 def test_bundles(ringfence: Ringfence, python: Python, tmp_path: Path) -> None:

@@ -355,9 +355,17 @@ def _report_options(parser: Parser) -> None:
         metavar="TIME",
         help="how far back from the newest event: 12h, 7d; default everything",
     )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row a call")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write one page with charts"
+    )
+    parser.add_argument(
+        "--lang",
+        choices=("en", "ja"),
+        help="language of text and page; default as the locale says, else English",
+    )
     parser.add_argument(
         "--share",
-        required=True,
         type=Path,
         metavar="FILE",
         help="write counts by country code and hour of the week, and nothing of whom",
@@ -366,32 +374,53 @@ def _report_options(parser: Parser) -> None:
 
 def _report(args: argparse.Namespace) -> int:
     from ringfence.banning import parse_duration
+    from ringfence.config import rules_source
+
+    since = None
+    if args.since is not None:
+        since = parse_duration(args.since, "--since")
+    source = rules_source(*_configured(args))
+    if args.share is not None:
+        if args.csv is not None or args.html is not None:
+            _complain("--share counts without names: expected without --csv and --html")
+            return 2
+        return _share(args, source, since)
+    from ringfence.reporting.making import Wanted, make
+    from ringfence.reporting.text import terminal_lines
+    from ringfence.wording import language
+
+    lang = args.lang or language(os.environ)
+    made = make(Wanted(tuple(args.logs), since, lang, args.csv, args.html), source)
+    for path in (args.csv, args.html):
+        if path is not None:
+            sys.stdout.write(f"{path}: {made.calls} calls\n")
+    if args.csv is None and args.html is None:
+        sys.stdout.writelines(f"{line}\n" for line in terminal_lines(made.document))
+    _left_out(made.passed_over)
+    return 0
+
+
+def _share(args: argparse.Namespace, source: "Source", since: int | None) -> int:
+    """Write the counts that may be shared."""
     from ringfence.bundle.embedded import load_destinations
     from ringfence.bundle.writing import write_whole
-    from ringfence.config import rules_source
+    from ringfence.logged import Logs
     from ringfence.sharing import Sightings, written
 
-    sightings = Sightings(load_destinations(rules_source(*_configured(args))))
-    for name in args.logs:
-        if name == "-":
-            sightings.read(sys.stdin)
-            continue
-        try:
-            with open(name, encoding="utf-8", errors="replace") as lines:
-                sightings.read(lines)
-        except OSError as error:
-            _complain(f"{name}: cannot be read: {error.strerror}")
-            return 2
-    since = 0.0
-    if args.since is not None:
-        since = sightings.newest - parse_duration(args.since, "--since")
-    rows = sightings.rows(since)
+    sightings = Sightings(load_destinations(source))
+    with Logs(args.logs, again=False) as logs:
+        sightings.read(logs.lines())
+    rows = sightings.rows(0.0 if since is None else sightings.newest - since)
     write_whole(args.share, written(rows).encode())
     found = sum(count for _, count in rows)
     sys.stdout.write(f"{args.share}: {found} events in {len(rows)} rows\n")
-    if sightings.passed_over:
-        _complain(f"{sightings.passed_over} lines were no event and are left out")
+    _left_out(sightings.passed_over)
     return 0
+
+
+def _left_out(lines: int) -> None:
+    if lines:
+        _complain(f"{lines} lines were no event and are left out")
 
 
 def _bundle_options(parser: Parser) -> None:
@@ -435,7 +464,7 @@ COMMANDS = {
         "take out of the kernel what a killed agent has left", _config_option, _cleanup
     ),
     "report": Command(
-        "count what was stopped, for others to learn from", _report_options, _report
+        "sum up calls, costs, attacks and what was stopped", _report_options, _report
     ),
     "bundle": Command(
         "bundles of rules: build, sign, review, install, go back",

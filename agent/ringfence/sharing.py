@@ -5,12 +5,12 @@ lines this makes counts by kind, country and hour of the week. It reads no numbe
 for its country code, no address, no account, and writes none: `COLUMNS` is all there is.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from ringfence.facts.numbers import Destinations
+from ringfence.logged import Event, country_of, event_of, time_of
 
 COLUMNS: Final = ("kind", "code", "country", "hour", "count")
 KINDS: Final = {"INVITE": "call", "REFER": "call", "REGISTER": "registration"}
@@ -51,13 +51,16 @@ class Sightings:
         """Lines that were no event of an agent."""
 
     def read(self, lines: Iterable[str]) -> None:
-        """Take log lines; whatever a system log writes in front of the JSON."""
+        """Take log lines."""
         for line in lines:
-            event = _event(line)
-            if event is None:
-                self.passed_over += 1
-            elif event.get("type") == "decision":
-                self._decision(event)
+            self.take(event_of(line))
+
+    def take(self, event: Event | None) -> None:
+        """Take what `ringfence.logged` made of a line."""
+        if event is None:
+            self.passed_over += 1
+        elif event.get("type") == "decision":
+            self._decision(event)
 
     def rows(self, since: float = 0.0) -> list[tuple[Row, int]]:
         """Return rows with their counts, of whole hours that begin at `since` or later.
@@ -70,9 +73,9 @@ class Sightings:
                 found[row] += count
         return sorted(found.items())
 
-    def _decision(self, event: dict[str, Any]) -> None:
-        time = event.get("time")
-        if not isinstance(time, int | float) or not 0 <= time < 1 << 40:
+    def _decision(self, event: Event) -> None:
+        time = time_of(event)
+        if time is None:
             self.passed_over += 1
             return
         hour = int(time) // _HOUR
@@ -82,10 +85,10 @@ class Sightings:
         called = event.get("destination")
         if kind == "call" and isinstance(called, dict):
             code, country = self._place(called)
-        row = Row(kind, code, _country(country), (hour + _THURSDAY) % 168)
+        row = Row(kind, code, country_of(country), (hour + _THURSDAY) % 168)
         if (hour, row) in self._counts or len(self._counts) < MAX_ROWS:
             self._counts[hour, row] += 1
-            self.newest = max(self.newest, float(time))
+            self.newest = max(self.newest, time)
         else:
             self.passed_over += 1
 
@@ -96,24 +99,6 @@ class Sightings:
         number = called.get("number")
         found = self._destinations.find(number) if isinstance(number, str) else None
         return ("" if found is None else found.code), called.get("country")
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    start = line.find("{")
-    if start < 0:
-        return None
-    try:
-        event = json.loads(line[start:])
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) else None
-
-
-def _country(text: object) -> str:
-    """Let nothing through that is no country: a log may have been written to."""
-    if isinstance(text, str) and len(text) == 2 and text.isascii() and text.isupper():
-        return text
-    return ""
 
 
 def written(rows: list[tuple[Row, int]]) -> str:

@@ -65,8 +65,25 @@ def test_both_have_the_same_keys_with_the_same_words_in_braces() -> None:
         assert fields(text) == fields(ja.WORDS[key]), key
 
 
+def test_words_of_reports_are_the_same_in_both() -> None:
+    assert list(en.REPORT) == list(ja.REPORT)
+    for key, text in en.REPORT.items():
+        # Yen are written without the name of their currency in Japan.
+        assert set(fields(ja.REPORT[key])) <= set(fields(text)), key
+        if key != "money.JPY":
+            assert fields(text) == fields(ja.REPORT[key]), key
+
+
+def test_reports_are_in_japanese() -> None:
+    same = {key for key, text in en.REPORT.items() if ja.REPORT[key] == text}
+    assert same == {"money.none", "chart.more", "what"}
+    for key, text in ja.REPORT.items():
+        words = set(re.findall(r"[A-Za-z][a-z-]+", re.sub(r"{[^}]*}", "", text)))
+        assert words == set(), key
+
+
 def test_english_is_english() -> None:
-    for key, text in en.WORDS.items():
+    for key, text in {**en.WORDS, **en.REPORT}.items():
         assert text.isascii(), key
 
 

@@ -177,3 +177,140 @@ RULES: Final[dict[str, str]] = {}
 
 SOURCES: Final[dict[str, str]] = {}
 """Where a row of the destination list comes from; in English its head says it."""
+
+REPORT: Final[dict[str, str]] = {
+    # How things are written.
+    "money": "{currency} {amount}",
+    "money.JPY": "JPY {amount}",
+    "money.none": "-",
+    "day": "{date} {weekday}",
+    "weekday.0": "Mon",
+    "weekday.1": "Tue",
+    "weekday.2": "Wed",
+    "weekday.3": "Thu",
+    "weekday.4": "Fri",
+    "weekday.5": "Sat",
+    "weekday.6": "Sun",
+    "hour": "{hour}:00",
+    "weekday.hour": "{weekday} {hour}:00",
+    "country.none": "no country known",
+    "name.none": "no name",
+    "others": "all others",
+    # Head.
+    "title": "Telephone line report",
+    "period": "{first} to {last} (UTC{offset})",
+    "period.none": "The log has no events.",
+    # Figures at a glance.
+    "card.cost": "Estimated cost, international",
+    "card.calls": "International calls answered",
+    "card.time": "Time talked abroad",
+    "card.stopped": "Calls abroad stopped",
+    "card.would": "Would have cost, estimated",
+    "card.incidents": "Incidents",
+    # International calls.
+    "abroad": "International calls",
+    "abroad.text": (
+        "{tried} tried, {answered} answered. Besides: {home_out} calls out within the "
+        "country, {calls_in} calls in."
+    ),
+    "abroad.none": "No international call was let through.",
+    "abroad.days": "By day",
+    "abroad.months": "By month",
+    "abroad.countries": "By country",
+    "abroad.accounts": "By account",
+    "chart.calls": "Calls",
+    "chart.cost": "Estimated cost, {currency}",
+    "chart.stopped": "Stopped calls",
+    "chart.messages": "Stopped messages",
+    "chart.week": "Stopped messages by hour of the week",
+    "chart.desc": "Most: {label}, {shown}. The table has all values.",
+    "chart.less": "none",
+    "chart.more": "{most}",
+    "head.day": "Day",
+    "head.month": "Month",
+    "head.country": "Country",
+    "head.account": "Account",
+    "head.tried": "Tried",
+    "head.answered": "Answered",
+    "head.time": "Talked",
+    "head.cost": "Est. cost",
+    "head.calls": "Calls",
+    "head.would": "Would have cost",
+    "head.rule": "Rule",
+    "head.messages": "Messages",
+    "head.hour": "Hour",
+    # What was stopped.
+    "stopped": "Stopped calls abroad",
+    "stopped.text": (
+        "{calls} calls were stopped. They would have cost about {would}, if each had "
+        "been answered and taken {seconds} s. That duration is an assumption: the "
+        "fraudulent calls of a documented case took as long."
+    ),
+    "stopped.none": "No call abroad was stopped.",
+    "stopped.others": "Other calls stopped, none of them abroad: {calls}.",
+    "stopped.days": "By day",
+    "stopped.months": "By month",
+    "stopped.countries": "By country",
+    "stopped.rules": "By rule",
+    # Incidents.
+    "incidents": "Incidents",
+    "incidents.text": "What was closed for a while, and why.",
+    "incidents.none": "Nothing had to be closed.",
+    "incidents.table": "Closures",
+    "incidents.open": "still closed when the log ends",
+    "incidents.until": "still closed, until {until}",
+    "incidents.how": "{reason}. To open: {open_with}",
+    "incidents.monitor": "{what} (monitor only)",
+    "head.opened": "Begin",
+    "head.closed": "End",
+    "head.what": "Closed",
+    "head.reason": "Reason",
+    "head.stopped": "Stopped",
+    "head.passed": "Passed",
+    "head.saved": "Saved at least",
+    "what.country": "calls to {subject}",
+    "what.international": "all calls abroad",
+    "what.binding": "sign-in {subject}",
+    "what.sequence": "numbers {subject}",
+    "what": "{what} {subject}",
+    "budget": "Spending limits reached",
+    "head.time.at": "Time",
+    "head.share": "Reached",
+    "budget.day": "{share} % of the day's limit: {spent} of {limit}",
+    "budget.month": "{share} % of the month's limit: {spent} of {limit}",
+    # Attacks.
+    "attacks": "Attacks",
+    "attacks.text": (
+        "{messages} messages from outside were stopped. The hours are those of this "
+        "place."
+    ),
+    "attacks.none": "No message from outside was stopped.",
+    "attacks.inside": "Messages from inside that were stopped: {messages}.",
+    "attacks.monitored": (
+        "{messages} of all these passed all the same: their rule is only tried (monitor)."
+    ),
+    "attacks.countries": "By country of the sender's address",
+    "attacks.week": "By hour of the week",
+    # Notes.
+    "notes": "How this was counted",
+    "notes.source": (
+        "Everything comes from the agent's log. What the kernel dropped by itself, such "
+        "as the packets of banned addresses, is not in it."
+    ),
+    "notes.cost": (
+        "Costs are estimates from the rate table, for every unit of time begun. The "
+        "carrier's bill counts."
+    ),
+    "notes.day": "A call belongs to the day on which it began.",
+    "notes.digits": "The last four digits of numbers are hidden.",
+    "notes.unpriced": "Answered calls abroad without a price: {calls}.",
+    "notes.currency": "Not in the sums, in another currency: {money}.",
+    "notes.passed_over": "Lines of the log that could not be read: {lines}.",
+    "notes.unlogged": "Lines that the agent could not log: {lines}.",
+    "notes.others": "Rows beyond what a table holds are in one row, all others.",
+    "notes.undated": "Calls without a date, or too many days apart: {calls}.",
+    "notes.incidents": "Older incidents that are not shown: {incidents}.",
+    # On the terminal.
+    "more": "and {rows} more",
+}
+"""Words of `report`."""
