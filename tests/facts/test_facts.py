@@ -71,6 +71,20 @@ EXPECTED: dict[str, tuple[object, object]] = {
     "called_tail": (LISTED[-7:], None),
     "via_host": (JAPAN, None),
     "via_branch": ("z9hG4bKtop", None),
+    "destination_tier": ("block", None),
+    "destination_zone": ("SL", None),
+    "destination_range": ("2327612", None),
+    # Of calls that our side makes: see below.
+    "follows_inbound": (None, None),
+    "redials": (None, None),
+    "in_hours": (None, None),
+    "destination_new": (None, None),
+    "usual_calls": (None, None),
+    "days_since_international": (None, None),
+    "source_unusual": (None, None),
+    "budget_left": (None, None),
+    "call_seconds": (None, None),
+    "call_answered": (None, None),
 }
 """Each fact of the full message from abroad, and of the empty one from inside."""
 
@@ -98,6 +112,29 @@ def test_a_fact_is_of_its_kind_or_absent(name: str) -> None:
     for value in EXPECTED[name]:
         assert value is None or type(value) is fact.kind
     assert fact.what
+
+
+def test_of_a_call_abroad_that_begins() -> None:
+    toml = "[budget]\nday = 700\n[hours]\ninternational = []\n"
+    found = facts(udp(invite("01012125550123"), INSIDE), toml)
+    of_calls = [name for name, values in EXPECTED.items() if values == (None, None)]
+    values = {name: found.value(name) for name in of_calls}
+    assert values == {
+        "status": None,
+        "anomaly": None,
+        "follows_inbound": False,
+        "redials": False,
+        "in_hours": False,
+        "destination_new": True,
+        "usual_calls": 0,
+        "days_since_international": None,
+        "source_unusual": False,
+        "budget_left": 700,
+        "call_seconds": 0,
+        "call_answered": False,
+    }
+    for name, value in values.items():
+        assert value is None or type(value) is VOCABULARY[name].kind
 
 
 def test_responses() -> None:
