@@ -5,23 +5,25 @@ import pytest
 from builders import RULES
 from ringfence.bundle.embedded import load_destinations, read_text
 from ringfence.calls import RateTable
+from ringfence.calls.terms import Terms
+from ringfence.config.terms import local
 from ringfence.logged import Event
 from ringfence.reporting import composing
 from ringfence.reporting.composing import compose
 from ringfence.reporting.document import Bars, Columns, Document, Heat, Section, Table
 from ringfence.reporting.events import line_of
 from ringfence.reporting.forms import Forms, country_names
-from ringfence.reporting.making import local_time
 from ringfence.reporting.tally import Tally
 from ringfence.reporting.text import MAX_ROWS, terminal_lines
 
 RATES = RateTable.from_csv(read_text(RULES, "rates.csv"), "rates.csv")
-FORMS = Forms("en", country_names(load_destinations(RULES), "en"), local_time)
+TERMS = Terms(RATES, currency="JPY", calendar=local)
+FORMS = Forms("en", country_names(load_destinations(RULES), "en"), local)
 DAY = monthlog.BEGIN
 
 
 def composed(*events: Event, passed_over: int = 0) -> Document:
-    tally = Tally(RATES, local_time)
+    tally = Tally(TERMS)
     for event in events:
         line = line_of(event)
         assert line is not None

@@ -52,18 +52,21 @@ def _report(args: argparse.Namespace) -> int:
     since = None
     if args.since is not None:
         since = parse_duration(args.since, "--since")
-    source = rules_source(*configured(args))
+    config, rules = configured(args)
+    source = rules_source(config, rules)
     if args.share is not None:
         if args.csv is not None or args.html is not None:
             complain("--share counts without names: expected without --csv and --html")
             return 2
         return _share(args, source, since)
+    from ringfence.config.terms import read_terms
     from ringfence.reporting.making import Wanted, make
     from ringfence.reporting.text import terminal_lines
     from ringfence.wording import language
 
     lang = args.lang or language(os.environ)
-    made = make(Wanted(tuple(args.logs), since, lang, args.csv, args.html), source)
+    wanted = Wanted(tuple(args.logs), since, lang, args.csv, args.html)
+    made = make(wanted, source, read_terms(config, source))
     for path in (args.csv, args.html):
         if path is not None:
             sys.stdout.write(f"{path}: {made.calls} calls\n")
