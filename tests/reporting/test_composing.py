@@ -113,8 +113,18 @@ def test_accounts_without_a_price_are_ordered_by_calls() -> None:
             "still closed, until 2026-11-01 01:00",
             "many. To open: ringfence allow 232",
         ),
-        ({"until": DAY + 3_600}, 7_200, "2026-11-01 01:00", "many"),
-        ({"until": None}, 7_200, "still closed when the log ends", "many"),
+        (
+            {"until": DAY + 3_600},
+            7_200,
+            "2026-11-01 01:00 or later: the log does not say",
+            "many. To open: ringfence allow 232",
+        ),
+        (
+            {"until": None},
+            7_200,
+            "still closed when the log ends",
+            "many. To open: ringfence allow 232",
+        ),
     ],
 )
 def test_closures_without_a_closing_notice(

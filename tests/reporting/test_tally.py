@@ -82,7 +82,7 @@ def test_inbound_and_domestic_calls_cost_nothing() -> None:
         monthlog.priced(DAY, 60, "US", direction="in"),
         monthlog.priced(DAY, 60, "US", abroad=False),
         # A call from outside, passed on to a telephone of ours there.
-        monthlog.priced(DAY, 60, "JP", abroad=False, **{"class": "extension"}),
+        monthlog.priced(DAY, 60, "US", abroad=False, **{"class": "extension"}),
     )
     assert (tally.calls_in, tally.home_out, tally.total.tried) == (1, 1, 0)
 

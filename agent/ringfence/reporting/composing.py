@@ -310,12 +310,14 @@ class _Composer:
             what = self._say("incidents.monitor", what=what)
         if incident.closed is not None:
             end = forms.moment(incident.closed)
-        elif last.until is None:
-            end = self._say("incidents.open")
-        elif last.until < (self._tally.newest or 0.0):
-            end = forms.moment(last.until)
         else:
-            end = self._say("incidents.until", until=forms.moment(last.until))
+            if last.until is None:
+                end = self._say("incidents.open")
+            else:
+                # It goes on for longer where somebody keeps calling.
+                over = last.until < (self._tally.newest or 0.0)
+                key = "incidents.later" if over else "incidents.until"
+                end = self._say(key, until=forms.moment(last.until))
             how = last.open_with
             reason = self._say("incidents.how", reason=reason, open_with=how)
         saved = "-" if last.cost is None else forms.money(last.cost, self._currency)
