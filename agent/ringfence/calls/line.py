@@ -404,13 +404,23 @@ class Line:
         return rule.judges == "destination" and facts.world.numbers.only_logs
 
     def _first(self, facts: Facts, now: Instant) -> bool:
-        """Tell whether a refused INVITE is none of those that are repeated."""
+        """Tell whether a refused INVITE is none of those that are repeated.
+
+        A capture shows the one with credentials, too, that followed when nobody
+        refused.
+        """
         message, reading = facts.message, facts.reading
         number = "" if reading is None else reading.number
-        key = hash((asker(message), sequence(message)[0], number))
+        whose = asker(message)
+        key = hash((whose, sequence(message)[0], number))
         if self._attempts.get(key, now.mono):
             return False
         self._attempts.put(key, True, now.mono)
+        bare = hash((whose, number))
+        if message.credentials is None:
+            self._attempts.put(bare, True, now.mono)
+        elif self._attempts.pop(bare):
+            return False
         return True
 
     def _unit(self, reading: Reading) -> int:

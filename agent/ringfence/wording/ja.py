@@ -267,6 +267,7 @@ REPORT: Final[dict[str, str]] = {
     "incidents.none": "停止したものはありません。",
     "incidents.table": "一時停止",
     "incidents.open": "ログの終わりで停止中",
+    "incidents.later": "{until}以降(終了の記録なし)",
     "incidents.until": "停止中({until}まで)",
     "incidents.how": "{reason}。解除: {open_with}",
     "incidents.monitor": "{what}(監視のみ)",
