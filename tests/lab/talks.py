@@ -53,6 +53,7 @@ class Talk:
         scenario: str = "talk",
         seconds: float = 0.1,
         user: str = OFFICE,
+        transport: str = "u1",
     ) -> None:
         """Begin it; `seconds` is how long it is talked, or rings."""
         port = next(_ports)
@@ -61,11 +62,11 @@ class Talk:
         self._log = lab.folder / f"{scenario}-{port}.messages"
         self._process = lab.start(
             namespace,
-            *_sipp(scenario, address, port, seconds),
+            *_sipp(scenario, address, port, seconds, transport),
             *("-m", "1", "-key", "user", user, "-key", "number", number),
             *("-timeout", str(int(seconds) + _PATIENCE), "-timeout_error"),
             *("-trace_msg", "-message_file", str(self._log)),
-            f"{server}:{SIP_PORT}",
+            f"[{server}]:{SIP_PORT}" if ":" in server else f"{server}:{SIP_PORT}",
         )
 
     def said(self) -> list[Said]:
@@ -117,18 +118,24 @@ def start_carrier(
     address: str,
     scenario: str = "trunk",
     seconds: float = 0.1,
+    transport: str = "u1",
 ) -> Process:
     """Start who takes calls at an address; return when it listens."""
     process = lab.start(
-        namespace, *_sipp(scenario, address, SIP_PORT, seconds), "-aa", "-nd"
+        namespace,
+        *_sipp(scenario, address, SIP_PORT, seconds, transport),
+        *("-aa", "-nd"),
     )
-    process.wait_bound(SIP_PORT, address)
+    kind = "tcp" if transport == "t1" else "udp"
+    process.wait_bound(SIP_PORT, address, transport=kind)
     return process
 
 
-def _sipp(scenario: str, address: str, port: int, seconds: float) -> list[str]:
+def _sipp(
+    scenario: str, address: str, port: int, seconds: float, transport: str
+) -> list[str]:
     return [
         *("sipp", "-sf", str(HERE / "scenarios" / f"{scenario}.xml")),
         *("-i", address, "-bind_local", "-p", str(port), "-mi", address),
-        *("-d", str(round(seconds * 1000)), "-t", "u1", "-nostdin"),
+        *("-d", str(round(seconds * 1000)), "-t", transport, "-nostdin"),
     ]

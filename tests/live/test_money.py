@@ -16,14 +16,17 @@ from lab import hasty_agent, peers
 from lab.addresses import (
     GATEWAY,
     PBX,
+    PBX6,
     PHONE_JP,
     SIP_PORT,
     TRUNK,
+    TRUNK6,
     WAN,
 )
 from lab.agent import Agent, Event
 from lab.namespaces import wait_until
 from lab.network import Lab
+from lab.recorder import Seen
 from lab.talks import OFFICE, Talk, start_carrier
 
 pytestmark = pytest.mark.netns
@@ -31,6 +34,10 @@ both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
 
 HOME = "0312345678"
 US = "01012125550123"
+KOREA = "0108227001234"
+
+TCP = 6
+"""Of IP protocols."""
 
 CLOSE_ENOUGH = 0.5
 """Seconds by which the agent may err in the length of a call."""
@@ -65,11 +72,12 @@ def lasted(record: Event, talk: Talk) -> bool:
 def test_every_call_is_known_by_its_length_and_nothing_else_is_queued(
     nat_lab: Lab,
 ) -> None:
-    """Out and in, ended by either side or given up; what is no SIP goes by the queue."""
+    """Out and in, UDP and TCP, ended by either side or given up; media goes by."""
     lab = nat_lab
     start_carrier(lab, lab.outside, TRUNK)
     start_carrier(lab, lab.outside, GATEWAY, "trunk-hangs-up", 1.5)
     start_carrier(lab, lab.outside, PHONE_JP, "trunk-rings")
+    start_carrier(lab, lab.outside, TRUNK6, transport="t1")
     start_carrier(lab, lab.inside, PBX)
     with Agent(lab, {"log": {"full_numbers": True}}) as agent:
         we = out(lab, HOME, 2.0)
@@ -78,21 +86,26 @@ def test_every_call_is_known_by_its_length_and_nothing_else_is_queued(
         come = Talk(
             lab, lab.outside, TRUNK, WAN, OFFICE, seconds=1.0, user="0451234567"
         )
+        tcp = Talk(*(lab, lab.inside, PBX6, TRUNK6, KOREA), seconds=0.7, transport="t1")
         media(lab)
-        for talk in (we, they, vain, come):
+        for talk in (we, they, vain, come, tcp):
             assert talk.wait(), talk.text
-        told = records(agent, 4)
-        kernel, counted = agent.status()["kernel"], agent.stop()
+        told = records(agent, 5)
+        # TCP has its last words when the programs have ended.
+        asked = wait_equal(
+            lambda: agent.status()["kernel"]["asked"], lambda: len(crossed(lab))
+        )
+        counted = agent.stop()
 
-    numbers = (HOME, US.removeprefix("010"), "0612345678", OFFICE)
+    numbers = (HOME, US[3:], "0612345678", OFFICE, KOREA[3:])
     assert sorted(told) == sorted(numbers)
-    ours, theirs, rang, came = (told[number] for number in numbers)
-    for record, talk in ((ours, we), (theirs, they), (came, come)):
+    ours, theirs, rang, came, stream = (told[number] for number in numbers)
+    for record, talk in ((ours, we), (theirs, they), (came, come), (stream, tcp)):
         assert lasted(record, talk), (record, talk.text)
         assert (record["end"], record["status"]) == ("bye", 200)
     assert (rang["end"], rang["answered"], rang["duration_s"]) == ("cancel", None, None)
-    assert [one["direction"] for one in (ours, theirs, rang, came)] == [
-        *("out", "out", "out", "in")
+    assert [one["direction"] for one in (ours, theirs, rang, came, stream)] == [
+        *("out", "out", "out", "in", "out")
     ]
     assert (theirs["country"], theirs["abroad"], theirs["cost"]) == (
         "US",
@@ -100,13 +113,33 @@ def test_every_call_is_known_by_its_length_and_nothing_else_is_queued(
         "9.000",
     )
     assert (came["account"], came["source"]) == ("0451234567", TRUNK)
-    crossed = [
+    assert asked > 30
+    once = {seen.payload for seen in crossed(lab) if seen.protocol == TCP} - {b""}
+    datagrams = [seen for seen in crossed(lab) if seen.protocol != TCP]
+    assert counted["messages"] == len(datagrams) + len(once)
+
+
+def crossed(lab: Lab) -> list[Seen]:
+    """Return what of SIP has gone through the router, keep-alives left out."""
+    return [
         seen
         for seen in lab.outside_wire.packets()
-        if SIP_PORT in (seen.sport, seen.dport) and len(seen.payload) > 4
+        if SIP_PORT in (seen.sport, seen.dport)
+        and (seen.protocol == TCP or len(seen.payload) > 4)
     ]
-    assert kernel["asked"] == kernel["passed"] == len(crossed)
-    assert counted["messages"] == len(crossed)
+
+
+def wait_equal(one: Callable[[], int], other: Callable[[], int]) -> int:
+    """Wait until two counts agree; return them."""
+    found = 0
+
+    def agree() -> bool:
+        nonlocal found
+        found = one()
+        return found == other()
+
+    wait_until(agree, 5, "the counts agree")
+    return found
 
 
 def media(lab: Lab) -> None:
@@ -317,7 +350,6 @@ def noon() -> dict[str, str]:
 def test_a_budget_that_is_used_up_ends_new_calls_abroad_alone(nat_lab: Lab) -> None:
     lab = nat_lab
     start_carrier(lab, lab.outside, TRUNK)
-    korea = "0108227001234"
     config = {"budget": {"day": 40}}
     program = hasty_agent.PROGRAM
     with Agent(lab, config, program=program, environment=noon()) as agent:
@@ -328,13 +360,13 @@ def test_a_budget_that_is_used_up_ends_new_calls_abroad_alone(nat_lab: Lab) -> N
         for tail, share in ((123, 50), (145, 80), (167, 100)):
             assert passes(lab, f"01012125550{tail}")
             agent.wait_event("budget", share=share)
-        assert refused(lab, korea)
+        assert refused(lab, KOREA)
         (closed,) = calls_of(agent)["closed"]
         text = agent.command("status")[1]
         assert passes(lab, HOME)
         assert passes(lab, "119")
         assert agent.command("allow", "KR", "--for", "1h")[0] == 0
-        assert passes(lab, korea)
+        assert passes(lab, KOREA)
         for talk in running:
             assert talk.wait(), talk.text
         told = records(agent, 9)
