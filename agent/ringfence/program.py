@@ -107,9 +107,7 @@ def run(
 
 def _is_over(pid: int) -> bool:
     """Tell whether a child has ended, and leave it to be reaped."""
-    return (
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    )
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def last_line(said: bytes) -> str:
