@@ -326,6 +326,18 @@ def _allow(args: argparse.Namespace) -> int:
     return 0
 
 
+def _notify_options(parser: Parser) -> None:
+    from ringfence.notifying import trying
+
+    trying.options(parser)
+
+
+def _notify(args: argparse.Namespace) -> int:
+    from ringfence.notifying import trying
+
+    return trying.run(args)
+
+
 def _cleanup(args: argparse.Namespace) -> int:
     from ringfence.banning import cleanup
     from ringfence.config import read_config
@@ -459,6 +471,9 @@ COMMANDS = {
     "unban": Command("lift a ban and forget its history", _unban_options, _unban),
     "allow": Command(
         "open calls abroad that were closed, for a time", _allow_options, _allow
+    ),
+    "notify": Command(
+        "send a test notice, say what came of it", _notify_options, _notify
     ),
     "cleanup": Command(
         "take out of the kernel what a killed agent has left", _config_option, _cleanup
