@@ -7,9 +7,9 @@ no part in that.
 import re
 from datetime import datetime
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from lab.addresses import SIP_PORT
+from lab.addresses import PBX, SIP_PORT, TRUNK
 from lab.namespaces import Namespace, Process, wait_until
 from lab.network import Lab
 from lab.peers import HERE
@@ -110,6 +110,34 @@ class Talk:
         said = self.said()
         up = next(one.when for one in said if one.line.startswith("SIP/2.0 200"))
         return next(one.when for one in said if one.line.startswith("BYE ")) - up
+
+
+def out(lab: Lab, number: str, seconds: float = 0.1, **more: Any) -> Talk:
+    """Let the PBX inside call over its trunk."""
+    server = more.pop("server", TRUNK)
+    return Talk(lab, lab.inside, PBX, server, number, seconds=seconds, **more)
+
+
+def refused(lab: Lab, number: str) -> bool:
+    """Let the PBX inside call; tell whether it heard 403 from us and took it."""
+    before = lab.outside_wire.position()
+    call = out(lab, number, scenario="refused")
+    went = call.wait()
+    assert went is (call.answers == [403]), call.text
+    left = lab.outside_wire.find(
+        sent=False, start=b"INVITE ", has=number.encode(), since=before
+    )
+    return went and not left
+
+
+def passes(lab: Lab, number: str) -> bool:
+    """Let the PBX inside call; tell whether it was answered and hung up."""
+    return out(lab, number).wait()
+
+
+def poland(*tails: int) -> list[str]:
+    """Return numbers in Poland, each in another range."""
+    return [f"01048{tail}0123456" for tail in tails]
 
 
 def start_carrier(

@@ -27,7 +27,7 @@ from lab.agent import Agent, Event
 from lab.namespaces import wait_until
 from lab.network import Lab
 from lab.recorder import Seen
-from lab.talks import OFFICE, Talk, start_carrier
+from lab.talks import OFFICE, Talk, out, passes, poland, refused, start_carrier
 
 pytestmark = pytest.mark.netns
 both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
@@ -41,12 +41,6 @@ TCP = 6
 
 CLOSE_ENOUGH = 0.5
 """Seconds by which the agent may err in the length of a call."""
-
-
-def out(lab: Lab, number: str, seconds: float = 0.1, **more: Any) -> Talk:
-    """Let the PBX inside call over its trunk."""
-    server = more.pop("server", TRUNK)
-    return Talk(lab, lab.inside, PBX, server, number, seconds=seconds, **more)
 
 
 def records(agent: Agent, count: int) -> dict[str, Event]:
@@ -180,28 +174,6 @@ def test_a_call_through_the_pbx_is_told_of_once(nat_lab: Lab) -> None:
     )
     assert (record["account"], record["source"]) == ("201", PHONE_JP)
     assert 0 < record["duration_s"] < 0.1 + CLOSE_ENOUGH
-
-
-def refused(lab: Lab, number: str) -> bool:
-    """Let the PBX inside call; tell whether it heard 403 from us and took it."""
-    before = lab.outside_wire.position()
-    call = out(lab, number, scenario="refused")
-    went = call.wait()
-    assert went is (call.answers == [403]), call.text
-    left = lab.outside_wire.find(
-        sent=False, start=b"INVITE ", has=number.encode(), since=before
-    )
-    return went and not left
-
-
-def passes(lab: Lab, number: str) -> bool:
-    """Let the PBX inside call; tell whether it was answered and hung up."""
-    return out(lab, number).wait()
-
-
-def poland(*tails: int) -> list[str]:
-    """Return numbers in Poland, each in another range."""
-    return [f"01048{tail}0123456" for tail in tails]
 
 
 def calls_of(

@@ -84,6 +84,7 @@ class Notices:
     name = "notices"
     version = 1
     every = EVERY
+    pressing = False
 
     def __init__(self, wanted: Wanted) -> None:
         """Begin with nothing to tell."""
