@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ringfence import keeping
 from ringfence.disk import Disk
-from ringfence.keeping import ASIDE, MAX_BYTES, MODE, Keeping
+from ringfence.keeping import ASIDE, MAX_BYTES, MODE, PRESSING, Keeping
 from ringfence.packet import Instant
 from stores import FailingDisk, Killed
 
@@ -28,7 +28,7 @@ class Notes:
     def __init__(self, number: int = 0, more: int = 0) -> None:
         self.number = number
         self.more = more
-        self.changed = False
+        self.changed = self.pressing = False
 
     def dump(self, now: Instant) -> object:
         return {"number": self.number, "more": "x" * self.more}
@@ -38,9 +38,10 @@ class Notes:
             raise ValueError("expected a number")
         self.number = data["number"]
 
-    def take(self, number: int) -> None:
+    def take(self, number: int, *, pressing: bool = False) -> None:
         self.number = number
         self.changed = True
+        self.pressing |= pressing
 
 
 def at(mono: float) -> Instant:
@@ -108,6 +109,40 @@ def test_a_change_is_written_once_its_time_has_come(path: Path) -> None:
     assert number(path) == 1
     settle(kept, 2 * EVERY)
     assert number(path) == 3
+
+
+def test_what_is_pressing_waits_a_minute_at_most(path: Path) -> None:
+    notes = Notes()
+    kept = begin(path, notes)
+    notes.take(1, pressing=True)
+    assert kept.wait(3.0) == 0.0
+    settle(kept, 3.0)
+    assert number(path) == 1
+    assert kept.wait(3.0) == float("inf")
+    notes.take(2, pressing=True)
+    notes.take(3)
+    assert kept.wait(4.0) == PRESSING - 1.0
+    settle(kept, 2.9 + PRESSING)
+    assert number(path) == 1
+    settle(kept, 3.0 + PRESSING)
+    assert number(path) == 3
+    # What is not pressing waits as ever, from the last write on.
+    notes.take(4)
+    assert kept.wait(3.0 + PRESSING) == EVERY
+    notes.take(5, pressing=True)
+    assert kept.wait(3.0 + 3 * PRESSING) == 0.0
+
+
+def test_a_disk_that_is_full_is_not_pressed(tmp_path: Path) -> None:
+    path = tmp_path / "no-folder"
+    path.write_text("")
+    notes = Notes()
+    kept = begin(path / "state.json", notes)
+    notes.take(1, pressing=True)
+    said = settle(kept, 1.0)
+    assert said is not None
+    assert said["notice"] == "state-unwritten"
+    assert kept.wait(1.0) == EVERY
 
 
 def test_what_is_not_new_is_not_written(path: Path) -> None:

@@ -43,7 +43,14 @@ def surged() -> Engine:
 
 def replies(judge: Engine, log: EventLog) -> Replies:
     return Replies(
-        judge, log, Probes(), now=lambda: NOW, status=dict, reload=lambda: None
+        judge,
+        log,
+        Probes(),
+        now=lambda: NOW,
+        status=dict,
+        reload=lambda: None,
+        notify=lambda: {"ways": []},
+        notified=lambda: {"tested": {}},
     )
 
 

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "ban": Command("ban an address, its /64 for IPv6", "asking"),
     "unban": Command("lift a ban and forget its history", "asking"),
     "allow": Command("open calls abroad that were closed, for a time", "asking"),
+    "notify": Command("send a test notice, say what came of it", "asking"),
     "cleanup": Command("take out of the kernel what a killed agent has left", "agent"),
     "report": Command("sum up calls, costs, attacks and what was stopped", "summing"),
     "bundle": Command(

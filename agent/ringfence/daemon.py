@@ -36,6 +36,7 @@ from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.privilege import require_privilege
 from ringfence.netfilter.queue import Queue, QueuedPacket, losses
 from ringfence.netfilter.severing import Severing
+from ringfence.notifying.notices import Notices, wanted
 from ringfence.packet import Instant
 from ringfence.replies import Replies
 from ringfence.stock import Notice, Stock
@@ -103,6 +104,8 @@ class Daemon:
         self._wan: list[str] = []
         self._severing = Severing()
         self._verdicts = Verdicts(self.engine, self._log, self._severing)
+        self._notices = Notices(wanted(self._config))
+        self._verdicts.notify = self._notices.add
         self._keeping: Keeping
         self._socket: ControlSocket | None = None
         self._refill: Refill | None = None
@@ -180,6 +183,7 @@ class Daemon:
             wait = min(
                 *(due - mono, self._stock.wait(mono), tables.wait(mono)),
                 *(self._keeping.wait(_now().mono), self.engine.line.wait(mono)),
+                self._notices.wait(mono),
             )
             wait = max(0.0, wait)
             if self._severing.busy:
@@ -208,6 +212,7 @@ class Daemon:
             self._notice(
                 self._stock.tend(time.monotonic(), self._verdicts.internal_errors)
             )
+            self._say(*self._notices.tend(_now()))
             self._say(self._keeping.tend(_now()))
             if self._reload and self._refill is None:
                 self._reload = False
@@ -330,6 +335,7 @@ class Daemon:
             self._config = done.config
             self._log.limit(done.config.log_max_per_second)
             self._verdicts.full_numbers = done.config.log_full_numbers
+            self._notices.use(wanted(done.config))
             self._queue.configure(
                 done.config.kernel_queue_length, fail_open=fails_open(done.config)
             )
@@ -365,9 +371,10 @@ class Daemon:
             bundle=self._stock.brief(),
         )
 
-    def _say(self, notice: dict[str, object] | None) -> None:
-        if notice is not None:
-            self._log.event("notice", _now(), **notice)
+    def _say(self, *said: dict[str, object] | None) -> None:
+        for notice in said:
+            if notice is not None:
+                self._log.event("notice", _now(), **notice)
 
     def _counters(self, kernel: dict[str, int]) -> None:
         self.engine.exposure.foreign(kernel.get("foreign"), _now().mono)
@@ -409,6 +416,7 @@ class Daemon:
         """Read what earlier runs have left; see `keeping`."""
         path = Path(self._config.state_file)
         sections: list[Section] = [self.engine.exposure, Remembered(self.engine.line)]
+        sections.append(self._notices)
         self._keeping = Keeping(path, sections, _now())
         problem = self._keeping.problem
         if problem is not None:
@@ -424,6 +432,8 @@ class Daemon:
             now=_now,
             status=self._status,
             reload=self._reload_soon,
+            notify=lambda: self._notices.test(_now()),
+            notified=self._notices.tested,
         )
         try:
             self._socket = ControlSocket(path, replies.answer)
@@ -446,6 +456,7 @@ class Daemon:
             "rules_from": self._stock.record(_now().wall),
             "exposure": self.engine.exposure.record(_now()),
             "calls": line_record(self.engine.line, _now()),
+            "notices": self._notices.record(time.monotonic()),
             **self._figures(),
         }
 
@@ -470,7 +481,9 @@ class Daemon:
         self._queue.close()
         self._severing.close()
         self._verdicts.close()
-        self._say(self._keeping.close(_now()))  # last: only this waits for the disk
+        # Last, since these wait: for what is to be told, and for the disk.
+        self._say(*self._notices.close(_now()))
+        self._say(self._keeping.close(_now()))
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:

@@ -5,6 +5,7 @@ thread can be held when the agent forks the next time. Knows nothing of the work
 agent's memory is shared with it until either writes there.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -63,6 +64,11 @@ class Forked:
         poll = select.poll()
         poll.register(self._answer, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
+
+    def stop(self, *, hard: bool = False) -> None:
+        """Ask it to end, or end it; its `complaint` has to be read all the same."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._child, signal.SIGKILL if hard else signal.SIGTERM)
 
     def complaint(self) -> str:
         """Wait for the end; return what went wrong, "" for nothing."""

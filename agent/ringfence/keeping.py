@@ -10,8 +10,8 @@ Knows files, and when they may be written; what is in a section, the section alo
 must not know packets, and it never raises for what the disk holds or cannot hold.
 
 **When it is written**: when the agent stops, and when a section says that it changed in
-a way worth it, not before that section's `every` has passed since the last write. The
-file is written whole by a forked process (`forked.py`), since the fsyncs behind it take
+a way worth it, not before that section's `every` has passed since the last write; for
+what must not be forgotten it waits `PRESSING` at most. The file is written whole by a forked process (`forked.py`), since the fsyncs behind it take
 until the flash has done them, and nobody's call waits for that.
 
 **What that does to the flash**: with a write every half hour, day and night, exposure
@@ -54,6 +54,11 @@ STOP_WITHIN: Final = 5.0
 """Seconds that a stop waits for a write that is under way."""
 
 
+PRESSING: Final = 60.0
+"""Seconds between two writes where a section says that its change is pressing; the
+first one of a run is not kept waiting at all."""
+
+
 class Section(Protocol):
     """A part of the agent that remembers."""
 
@@ -63,6 +68,8 @@ class Section(Protocol):
     """Seconds that have to pass from one write to the next for its sake."""
     changed: bool
     """It has something that is worth a write; it is set False when that begins."""
+    pressing: bool
+    """And that should not wait for `every`; it is set False as well."""
 
     def dump(self, now: Instant) -> object:
         """Return what is to be kept, as JSON has it."""
@@ -96,6 +103,8 @@ class Keeping:
         """Sections of others, as JSON: that takes a tenth of what objects do."""
         self._last = now.mono
         """When it was written last, or we began."""
+        self._pressed = -math.inf
+        """When it was written last."""
         self._written = b""
         """What the file holds."""
         self._writing: tuple[Forked, bytes] | None = None
@@ -123,7 +132,7 @@ class Keeping:
             return self._wrote() if self._writing[0].ended() else None
         if now.mono < self._due():
             return None
-        self._last = now.mono
+        self._last = self._pressed = now.mono
         data = self._text(now)
         if isinstance(data, str):
             return self._failed(data)
@@ -162,7 +171,10 @@ class Keeping:
         wanted = [one.every for one in self._sections.values() if one.changed]
         if self._again:
             wanted += [one.every for one in self._sections.values()]
-        return self._last + min(wanted, default=math.inf)
+        due = self._last + min(wanted, default=math.inf)
+        if any(one.changed and one.pressing for one in self._sections.values()):
+            due = min(due, self._pressed + PRESSING)
+        return due
 
     def _wrote(self) -> Fields | None:
         """Learn how a write went that has come to its end."""
@@ -187,7 +199,7 @@ class Keeping:
         """Return the whole file; or a complaint, if it would be too long."""
         sections = dict(self._others)
         for key, one in self._sections.items():
-            one.changed = False
+            one.changed = one.pressing = False
             sections[key] = _json(one.dump(now))
             one.changed = False  # `dump` may have found something, which is in it
         inner = ",\n".join(f"{_json(key)}: {text}" for key, text in sections.items())

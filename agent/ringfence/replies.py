@@ -1,7 +1,7 @@
 """What the running agent says and does when the command line asks.
 
 Knows the questions of the control socket. It must not know the loop: what only that
-can do, a status and a reload, is given to it.
+can do, such as a status and a reload, is given to it.
 """
 
 from collections.abc import Callable
@@ -33,20 +33,26 @@ class Replies:
         now: Callable[[], Instant],
         status: Callable[[], Record],
         reload: Callable[[], None],
+        notify: Callable[[], Record],
+        notified: Callable[[], Record],
     ) -> None:
         """Take what is asked about, and the loop's part of it."""
         self._engine = engine
         self._log = log
         self._probes = probes
         self._now = now
-        self._status = status
         self._reload = reload
+        self._asked: dict[str, Callable[[], Record]] = {
+            "status": status,
+            "notify": notify,
+            "notified": notified,
+        }
 
     def answer(self, question: Record) -> Record:
         """Do what is asked for; an answer with `error` says why not."""
         asked = question.get("ask")
-        if asked == "status":
-            return self._status()
+        if isinstance(asked, str) and asked in self._asked:
+            return self._asked[asked]()
         if asked == "reload":
             self._reload()
             return {}
@@ -62,8 +68,8 @@ class Replies:
         address = parse_address(str(question.get("address")))
         if asked not in ("banned", "forget") or address is None:
             return {
-                "error": "expected status, reload, allow, probe, probed, or banned or "
-                "forget with an address"
+                "error": "expected status, reload, allow, notify, notified, probe, "
+                "probed, or banned or forget with an address"
             }
         text = bans.network_text(address)
         if asked == "banned":

@@ -90,6 +90,7 @@ def status_text(record: Mapping[str, object]) -> str:
             *_rules(agent.get("rules_from")),
             *_exposure(agent.get("exposure")),
             *_calls(agent.get("calls")),
+            *_notices(agent.get("notices")),
         ]
     else:
         lines = ["agent: not running"]
@@ -155,6 +156,25 @@ def _calls(seen: Mapping[str, Any] | None) -> list[str]:
     if more > 0:
         lines.append(f"  and {more} more that are closed")
     lines += [f"  open: {what}, {left} s left" for what, left in seen["opened"].items()]
+    return lines
+
+
+def _notices(seen: Mapping[str, Any] | None) -> list[str]:
+    """Say in a line for each way what became of notices."""
+    lines = []
+    for way, one in (seen or {}).items():
+        if one is None:
+            continue  # not wanted
+        line = (
+            f"notices by {way}: {one['sent']} sent, {one['waiting']} waiting, "
+            f"{one['failed']} tries failed, {one['given_up']} given up, {one['lost']} "
+            "lost"
+        )
+        if one["next_s"] is not None:
+            line += f", next try in {one['next_s']} s"
+        lines.append(line)
+        if one["error"]:
+            lines.append(f"  ERROR: {one['error']}")
     return lines
 
 

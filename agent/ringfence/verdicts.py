@@ -4,6 +4,7 @@ Knows the queue's packets, the bits of the mark, and what is logged of a decisio
 All judgement is the engine's; the clock is the daemon's.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ringfence import report
@@ -21,7 +22,7 @@ from ringfence.netfilter.severing import Severing
 from ringfence.packet import LINKTYPE_RAW, Instant, Packet, Segment
 from ringfence.probes import Probes
 from ringfence.refusals import ABSORBED, next_back, reachable, to_answer
-from ringfence.told import told_record
+from ringfence.told import told_record, told_text
 
 
 class Verdicts:
@@ -40,6 +41,8 @@ class Verdicts:
         self.probes = Probes()
         self.answering: Answering | None = None
         """None while refused callers hear nothing; see `open_answering`."""
+        self.notify: Callable[[report.Record, str, Instant], None] | None = None
+        """Tells others of incidents and budgets, by a record and a sentence."""
         self._plan: Plan | None = None
         self._severing = severing
         self._mark_rest = 0xFFFFFFFF
@@ -180,6 +183,8 @@ class Verdicts:
             if isinstance(told, CallOver) and not self.log.admits(now):
                 continue
             record = told_record(told, currency, full_numbers=self.full_numbers)
+            if self.notify is not None and not isinstance(told, CallOver):
+                self.notify(record, told_text(told, currency), now)
             self.log.event(str(record.pop("type")), now, **record)
 
     def _internal_error(self, error: Exception, now: Instant) -> None:

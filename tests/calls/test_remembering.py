@@ -28,7 +28,7 @@ def test_what_was_spent_and_closed_outlives_the_agent() -> None:
     assert section.changed
     now = Instant(2 * HOUR, WALL + 2 * HOUR)
     record = json.loads(json.dumps(section.dump(now)))
-    section.changed = False
+    section.changed = section.pressing = False
     assert not section.changed
     spent = before.line.ledger.spent("day", now)
     assert spent == 3 * 190_000 + 3 * 9_000
@@ -44,6 +44,24 @@ def test_what_was_spent_and_closed_outlives_the_agent() -> None:
     ruling = after.inspect(Packet(frame, 1, len(frame)), later).findings[0].ruling
     assert ruling.rule == "country-surge"
     assert after.line.baseline.days_since_abroad is not None
+
+
+def test_what_is_closed_or_opened_is_pressing_and_a_call_is_not() -> None:
+    judge = engine()
+    section = Remembered(judge.line)
+    pressing = []
+    for at, frame in every(MINUTE, *[US] * 5, talked=20.0):
+        judge.inspect(Packet(frame, 1, len(frame)), Instant(at, WALL + at))
+        if section.pressing:
+            pressing.append(at)
+            section.pressing = False
+    assert pressing == [3 * MINUTE], "the fourth call, once"
+    assert section.changed
+    judge.line.open("US", 60.0, Instant(HOUR, WALL + HOUR))
+    assert section.pressing
+    section.pressing = False
+    judge.tick(Instant(2 * HOUR, WALL + 2 * HOUR))
+    assert not section.pressing, "what ends by itself"
 
 
 @pytest.mark.parametrize("data", [None, 7, [], "calls"])

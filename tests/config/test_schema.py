@@ -11,8 +11,8 @@ from ringfence.config.schema import (
     RULE_MODES,
     Addresses,
     Config,
-    Unfit,
 )
+from ringfence.config.unfit import Unfit
 from ringfence.decision import Verdict
 from ringfence.errors import ConfigError
 from ringfence.facts.network import NetworkSet

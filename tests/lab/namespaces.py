@@ -114,14 +114,16 @@ class Process:
         """Send a signal to the program itself."""
         self._popen.send_signal(number)
 
-    def wait_bound(self, port: int, address: str, timeout: float = 10) -> None:
-        """Wait until somebody in its namespace has bound this UDP address and port."""
+    def wait_bound(
+        self, port: int, address: str, timeout: float = 10, *, transport: str = "udp"
+    ) -> None:
+        """Wait until somebody in its namespace has bound this address and port."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         words = struct.unpack(
             f"={len(packed := socket.inet_pton(family, address)) // 4}I", packed
         )
         mark = "".join(f"{word:08X}" for word in words) + f":{port:04X} "
-        name = "udp6" if ":" in address else "udp"
+        name = f"{transport}6" if ":" in address else transport
         table = Path(f"/proc/{self.pid}/net/{name}")
 
         def bound() -> bool:

@@ -47,10 +47,13 @@ def moved(number: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-NO_LEARNING = {
-    f"rules.{rule}": {"mode": "off"}
-    for rule in ("password-guessing", "distributed-guessing", "extension-enumeration")
-}
+LEARNING = ("password-guessing", "distributed-guessing", "extension-enumeration")
+ON_CALLS = (
+    *("budget", "call-through", "country-rotation", "country-surge"),
+    *("country-surge-watch", "dormant-international", "hours"),
+    *("sequential-destinations", "short-call-burst", "unusual-source"),
+)
+NO_LEARNING = {f"rules.{rule}": {"mode": "off"} for rule in (*LEARNING, *ON_CALLS)}
 """Nothing asks for answers but what a 3xx may do."""
 
 

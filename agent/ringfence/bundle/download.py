@@ -1,18 +1,14 @@
 """A file from an https URL, by the program that the system has for that.
 
-Knows the programs' arguments, and stops one that gives more than it may or takes too
-long. It trusts nothing of what comes: the bundle's signature decides.
+Knows the programs' arguments; one that gives more than it may or takes too long is
+stopped. It trusts nothing of what comes: the bundle's signature decides.
 """
 
-import os
-import select
 import shutil
-import subprocess
-import tempfile
-import time
 from typing import Final
 
 from ringfence.errors import BundleError, ConfigError, KernelError
+from ringfence.program import last_line, run
 
 TIMEOUT: Final = 120.0
 """Seconds for it all; 4 MiB take 70 s at 0.5 Mbit/s."""
@@ -53,37 +49,10 @@ def _plain(url: str) -> bool:
 
 
 def _fetch(words: list[str], most: int, timeout: float) -> bytes:
-    until = time.monotonic() + timeout
-    found = bytearray()
-    with (
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(  # noqa: S603 - a fixed program, no shell
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
-        ) as process,
-    ):
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        source = process.stdout.fileno()
-        try:
-            while True:
-                left = until - time.monotonic()
-                if left <= 0 or not select.select([source], [], [], left)[0]:
-                    raise BundleError(
-                        f"{words[-1]}: not there after {timeout:g} s; try again"
-                    )
-                piece = os.read(source, most + 1 - len(found))
-                found += piece
-                if not piece or len(found) > most:
-                    break
-            if len(found) > most:
-                return bytes(found)
-            status = process.wait(max(0.1, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise BundleError(f"{words[-1]}: {words[0]} does not end") from None
-        finally:
-            process.kill()
-        complaints.seek(0)
-        said = complaints.read(500).decode("utf-8", "replace").strip()
-    if status != 0:
-        reason = said.splitlines()[-1] if said else f"{words[0]} ended with {status}"
+    ended = run(words, timeout=timeout, most=most)
+    if ended.late:
+        raise BundleError(f"{words[-1]}: not there after {timeout:g} s; try again")
+    if len(ended.output) <= most and ended.status != 0:
+        reason = last_line(ended.said) or f"{words[0]} ended with {ended.status}"
         raise BundleError(f"{words[-1]}: cannot be downloaded: {reason}")
-    return bytes(found)
+    return ended.output

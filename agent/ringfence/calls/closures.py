@@ -131,6 +131,8 @@ class Closures:
         self._waiting_opened: dict[str, float] = {}
         """Of a record, with the seconds left, until somebody says what time it is."""
         self.changed = False
+        self.pressing = False
+        """Something was closed or opened, which a killed agent must not forget."""
         self.ignored = 0
         """Parts of a record that made no sense."""
 
@@ -176,7 +178,7 @@ class Closures:
             closure.step = max(0, past[0] + 1 - forgiven)
         self._begin_length(closure, mono)
         self._running[closure.key] = closure
-        self.changed = True
+        self.changed = self.pressing = True
         oldest = None
         if len(self._running) > MAX_CLOSURES:
             oldest = next(iter(self._running.values()))
@@ -249,7 +251,7 @@ class Closures:
         for closure in over:
             self._end(closure, mono)
             self._past.pop(closure.key)
-        self.changed = True
+        self.changed = self.pressing = True
         return over
 
     def tick(self, mono: float, *, budget_left: bool) -> list[Closure]:

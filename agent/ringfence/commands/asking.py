@@ -1,4 +1,4 @@
-"""What is asked of this machine: `status`, `doctor`, `ban`, `unban` and `allow`."""
+"""What is asked of this machine: `status`, `doctor`, `ban`, `unban`, `allow`, `notify`."""
 
 import argparse
 import json
@@ -111,10 +111,27 @@ def _allow(args: argparse.Namespace) -> int:
     return 0
 
 
+def _notify_options(parser: Parser) -> None:
+    config_option(parser)
+    parser.add_argument(
+        "--test",
+        action="store_true",
+        required=True,
+        help="send a test notice now, and say what came of it",
+    )
+
+
+def _notify(args: argparse.Namespace) -> int:
+    from ringfence.notifying.trying import try_out
+
+    return try_out(args.config)
+
+
 PARTS: Final = {
     "status": Parts(_status_options, _status),
     "doctor": Parts(_doctor_options, _doctor),
     "ban": Parts(_ban_options, _ban),
     "unban": Parts(_unban_options, _unban),
     "allow": Parts(_allow_options, _allow),
+    "notify": Parts(_notify_options, _notify),
 }

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ringfence.config.schema import KEYS, RULE_MODES, Config, Limits, Unfit
+from ringfence.config.schema import KEYS, RULE_MODES, Config, Limits
+from ringfence.config.unfit import Unfit
 from ringfence.errors import ConfigError
 from ringfence.rules.counts import MAX_OVER
 from ringfence.rules.durations import DURATION, seconds
@@ -23,6 +24,8 @@ _RULE_KEYS: Final = {
 """What stands in `[rules.ID]`, and what is expected there."""
 
 DEFAULT_PATH: Final = Path("/etc/ringfence/ringfence.toml")
+
+_HIDDEN: Final = "(not shown)"
 
 _TABLES: Final = {path.partition(".")[0] for path in KEYS if "." in path} | {"rules"}
 
@@ -63,7 +66,8 @@ def parse_config(text: str, where: str) -> Config:
         try:
             values[path.replace(".", "_")] = key.check(value)
         except Unfit as unfit:
-            problems.append(f"{path} = {_shown(value)}: expected {unfit}")
+            shown = _HIDDEN if key.secret else _shown(value)
+            problems.append(f"{path} = {shown}: expected {unfit}")
         except ConfigError as error:
             problems += [f"{path}{problem}" for problem in error.problems]
     if problems:
@@ -94,7 +98,9 @@ def _leaves(
 def _unknown(path: str, value: object) -> str:
     meant = _meant(path)
     hint = f'; did you mean "{meant}"?' if meant else ""
-    return f"{path} = {_shown(value)}: expected a known key{hint}"
+    secret = path.startswith("notify.") or (meant in KEYS and KEYS[meant].secret)
+    shown = _HIDDEN if secret else _shown(value)
+    return f"{path} = {shown}: expected a known key{hint}"
 
 
 def _meant(path: str) -> str | None:
@@ -142,6 +148,11 @@ def _rules(
 
 
 def _shown(value: object) -> str:
-    """Write a value much as TOML does, for people; dates come as text."""
+    """Write a value much as TOML does, for people; dates come as text.
+
+    Nothing of a URL but its scheme: it may hold a secret, and this goes to the log.
+    """
     text = json.dumps(value, ensure_ascii=False, default=str)
+    if "://" in text:
+        return f"{text.partition('://')[0][:60]}://..."
     return text if len(text) <= 80 else text[:77] + "..."

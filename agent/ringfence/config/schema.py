@@ -10,6 +10,8 @@ from datetime import date
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ringfence.calls.terms import DAY_MINUTES, Span
+from ringfence.config import notify
+from ringfence.config.unfit import Unfit
 from ringfence.decision import Verdict
 from ringfence.errors import ConfigError
 from ringfence.facts.country import ISO_COUNTRIES, NetworkSet
@@ -23,10 +25,6 @@ MAX_PORTS: Final = 15
 
 MAX_LIST: Final = 10_000
 """Entries of one list in the file; longer lists belong in a bundle."""
-
-
-class Unfit(Exception):  # noqa: N818 - never leaves this package
-    """A value that does not fit; the text says what was expected."""
 
 
 class Addresses(NamedTuple):
@@ -112,6 +110,14 @@ class Config(NamedTuple):
     hours_international: tuple[Span, ...] | None
     """When calls abroad are made; None: always."""
     hours_holidays: frozenset[int]
+    notify_command: tuple[str, ...]
+    """A program and its arguments that gets each notice; empty for none."""
+    notify_webhook: str
+    """URL that each notice is posted to, often with a secret in it; "" for none."""
+    notify_ca: str | None
+    """Path of the certificates to believe its server by; None: the system's."""
+    notify_timeout: int
+    """Seconds for one try."""
     state_file: str
     """What the agent remembers from start to start; a change takes a restart."""
     control_socket: str
@@ -331,6 +337,10 @@ def _file(value: Any) -> str:
     raise Unfit("the absolute path of a file")
 
 
+def _certificates(value: Any) -> str | None:
+    return None if value is None else _file(value)
+
+
 def _channel(value: Any) -> str:
     if (
         isinstance(value, str)
@@ -417,6 +427,8 @@ class Key(NamedTuple):
 
     default: Any
     check: Callable[[Any], Any]
+    secret: bool = False
+    """Its value is shown to nobody."""
 
 
 KEYS: Final[dict[str, Key]] = {
@@ -470,6 +482,10 @@ KEYS: Final[dict[str, Key]] = {
     "budget.rates": Key(None, _path),
     "hours.international": Key("always", _spans),
     "hours.holidays": Key([], _dates),
+    "notify.command": Key([], notify.command, secret=True),
+    "notify.webhook": Key("", notify.webhook, secret=True),
+    "notify.ca": Key(None, _certificates),
+    "notify.timeout": Key(30, _number(1, 300)),
     "state.file": Key("/etc/ringfence/state.json", _file),
     "control.socket": Key("/run/ringfence/control.sock", _socket),
 }

@@ -67,6 +67,8 @@ class Exposure:
         self.days = Days()
         self.changed = False
         """Something was seen that is worth a write to the flash."""
+        self.pressing = False
+        """Nothing here ever has to be written at once."""
         self.seeing = False
         """Answers are shown to us; else nobody could be seen to sign in, and the time
         is not counted as watched."""
