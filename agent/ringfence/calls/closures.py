@@ -143,6 +143,13 @@ class Closures:
         """Nothing is closed, and nothing open."""
         return not (self._running or self._waiting)
 
+    @property
+    def by_budget(self) -> bool:
+        """Something is closed for as long as the budget is used up."""
+        return any(one.until == inf for one in self) or any(
+            left == inf for _, left in self._waiting
+        )
+
     def close(
         self,
         closing: Close,

@@ -131,8 +131,10 @@ class Line:
         self.ledger.watch(now)
         self._take(self.view.tick(now), now)
         limits = self._terms.limits
-        left = self.ledger.left(limits, now)
-        has_room = left is None or left >= MILLI
+        has_room = not self.closures.by_budget
+        if not has_room:
+            left = self.ledger.left(limits, now)
+            has_room = left is None or left >= MILLI
         for closure in self.closures.tick(now.mono, budget_left=has_room):
             self._closed(closure, now)
         for reached in self.ledger.reached(limits, now):
