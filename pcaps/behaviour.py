@@ -27,6 +27,8 @@ NUMBER = "0312345600"
 US, US_TOO = "01012125550123", "01014155550199"
 BAHAMAS = "01012423225501"
 """On the watch list."""
+SIERRA_LEONE = "01023240123456"
+"""On the block list."""
 COLOMBIA, POLAND, KENYA = "0105710123456", "01048101234567", "010254211234567"
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -197,6 +199,27 @@ def call_through() -> Iterator[TimedCase]:
     yield "near-miss-on-to-a-number-at-home", through("0312345678")
 
 
+def stopped_calls() -> Iterator[TimedCase]:
+    """Calls that the block list stops, one after the other."""
+
+    def refused(number: str) -> list[Timed]:
+        return call(0.0, number)[:1]
+
+    def in_turn(seconds: float, count: int) -> list[Timed]:
+        return then(
+            *(
+                [(at * seconds, frame) for _, frame in refused(f"01023240{at:06d}")]
+                for at in range(count)
+            )
+        )
+
+    yield "hit-five-in-an-hour", in_turn(10 * MINUTE, 7)
+    yield "near-miss-four-in-an-hour", in_turn(16 * MINUTE, 8)
+    again = [(at * 8.0, frame) for at in range(4) for _, frame in refused(SIERRA_LEONE)]
+    yield "near-miss-one-that-is-repeated", again
+    yield "near-miss-calls-that-pass", every(16 * MINUTE, *[US] * 6)
+
+
 def unusual_source() -> Iterator[TimedCase]:
     """An account whose password is used from elsewhere."""
     right = "right"
@@ -246,5 +269,6 @@ RULES = {
     "hours": hours,
     "sequential-destinations": sequential_destinations,
     "short-call-burst": short_call_burst,
+    "stopped-calls": stopped_calls,
     "unusual-source": unusual_source,
 }

@@ -171,6 +171,7 @@ RULES: Final[dict[str, str]] = {
     "hours": "設定した時間帯の外の国際発信",
     "sequential-destinations": "1つの番号帯の番号へ次々に発信",
     "short-call-burst": "1分に満たない通話が続く国への発信",
+    "stopped-calls": "拒否された国際発信が続くことのお知らせ(内線・PBXの乗っ取りの疑い)",
     "unusual-source": "普段と違う国・網から登録した内線による、初めての国への発信",
     "dial-plan-guess": "同じ番号を、前に付ける数字を変えながら何度も発信",
     "distributed-guessing": "多数のアドレスから1つの内線への認証失敗",
