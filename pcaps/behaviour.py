@@ -128,9 +128,18 @@ def country_surge_watch() -> Iterator[TimedCase]:
 def country_rotation() -> Iterator[TimedCase]:
     """A country that was never called, and another, and another."""
     four = US, COLOMBIA, POLAND, KENYA
-    yield "hit-four-in-a-day", every(3 * HOUR, *four)
-    yield "near-miss-three-in-a-day", every(3 * HOUR, *four[:3], *four[:3])
-    yield "near-miss-four-in-two-days", every(9 * HOUR, *four)
+    home = call(0.0, "0312345678")
+
+    def later(days: float, found: list[Timed]) -> list[Timed]:
+        return home + [(days * DAY + at, frame) for at, frame in found]
+
+    yield "hit-four-in-a-day", later(7, every(3 * HOUR, *four))
+    yield (
+        "near-miss-three-in-a-day",
+        later(7, every(3 * HOUR, *four[:3], *four[:3])),
+    )
+    yield "near-miss-four-in-two-days", later(7, every(9 * HOUR, *four))
+    yield "near-miss-four-in-the-first-week", later(6, every(3 * HOUR, *four))
 
 
 def sequential_destinations() -> Iterator[TimedCase]:

@@ -59,6 +59,10 @@ class Told:
         days = self._baseline.days_since_abroad
         return None if days is None else int(days)
 
+    def days_watched(self) -> int:
+        """See `History`."""
+        return int(self._baseline.days_watched)
+
     def budget_left(self) -> int | None:
         """See `History`."""
         left = self._ledger.left(self._terms.limits, self._now)

@@ -450,6 +450,12 @@ VOCABULARY: Final[dict[str, Fact]] = {
         "whole days since the last call abroad; absent if there was none",
         "call",
     ),
+    "days_watched": Fact(
+        int,
+        _history(lambda history: history.days_watched()),
+        "whole days in which it was learnt what is usual on this line, in all runs",
+        "call",
+    ),
     "source_unusual": Fact(
         bool,
         _history(lambda history: history.source_unusual()),

@@ -21,6 +21,9 @@ class History(Protocol):
     def days_since_international(self) -> int | None:
         """Return the days since the last call abroad; None if there was none."""
 
+    def days_watched(self) -> int:
+        """Return the whole days in which this line's usual calls were learnt."""
+
     def budget_left(self) -> int | None:
         """Return what may still be spent, in whole units; None without a limit."""
 
