@@ -32,14 +32,12 @@ FIRST: Final = day_of(2026, 9, 7)
 """A Monday; the days off around the 21st are no matter here."""
 
 STARTS: Final = {
-    **{"US": "1212555", "GB": "4420794", "DE": "4930231", "FR": "3319900"},
-    **{"IT": "3906555", "ES": "3491055", "TW": "8862555", "KR": "8225550"},
-    **{"CN": "8621555", "HK": "8525555", "SG": "6565550", "TH": "6625550"},
-    **{"VN": "8424555", "ID": "6221555", "PH": "6325550", "AU": "6125550"},
-    **{"IN": "9111555", "MY": "6035550", "CH": "4144555", "NL": "3120555"},
-    **{"CA": "1613555", "BR": "5511555", "MX": "5255555", "NZ": "6495550"},
-    **{"SE": "4685550", "FI": "3589555", "AT": "4315550", "TR": "9021255"},
-    **{"NP": "9771555", "AE": "9714555", "PL": "4822555", "ZA": "2711555"},
+    **{"US": "1212", "GB": "4420", "DE": "4930", "FR": "3319", "IT": "3906", "ES": "3491"},
+    **{"TW": "8862", "KR": "8225", "CN": "8621", "HK": "8525", "SG": "6565", "TH": "6625"},
+    **{"VN": "8424", "ID": "6221", "PH": "6325", "AU": "6125", "IN": "9111", "MY": "6035"},
+    **{"CH": "4144", "NL": "3120", "CA": "1613", "BR": "5511", "MX": "5255", "NZ": "6495"},
+    **{"SE": "4685", "FI": "3589", "AT": "4315", "TR": "9021", "NP": "9771", "AE": "9714"},
+    **{"PL": "4822", "ZA": "2711"},
 }
 COUNTRIES: Final = tuple(STARTS)
 
@@ -84,7 +82,7 @@ class Line(NamedTuple):
 
 def to(chance: Chance, country: str, many: int = 40) -> str:
     """Give one of a country's numbers."""
-    return f"{STARTS[country]}{chance.whole(0, many - 1) * 211 + 1000:04}"
+    return f"{STARTS[country]}{chance.whole(0, many - 1) * 110_011 + 5_501_000:07}"
 
 
 def works(day: int) -> bool:
@@ -216,6 +214,7 @@ _BUDGET = "[budget]\nday = {}\nmonth = {}\n"
 
 LINES: Final = (
     Line("importer, one partner with numbers in a row", importer),
+    Line("trading house, 25 calls a day to 2 countries", _by_day("trade", 25, 2)),
     Line("fax gateway, 13 faxes a day", fax),
     Line("family, one call a month", family, weeks=14),
     Line("office, PBX redials the busy", redialling),
