@@ -143,6 +143,15 @@ def country_rotation() -> Iterator[TimedCase]:
     yield "near-miss-four-in-the-first-week", later(6, every(3 * HOUR, *four))
 
 
+def first_week() -> Iterator[TimedCase]:
+    """Many countries at once, on a line that nobody knows yet."""
+    codes = (1212, 44207, 4930, 331, 3906, 3491, 8862, 8225, 6565)
+    nine = [f"010{code}5550123" for code in codes]
+    yield "hit-nine-in-an-hour", every(5 * MINUTE, *nine)
+    yield "near-miss-eight-in-an-hour", every(8 * MINUTE, *nine)
+    yield "near-miss-conference", every(1.0, *nine[:8])
+
+
 def sequential_destinations() -> Iterator[TimedCase]:
     """One number of a range after the other."""
     numbers = [f"0101212555010{at}" for at in range(1, 6)]
@@ -253,6 +262,7 @@ RULES = {
     "budget": budget,
     "call-through": call_through,
     "country-rotation": country_rotation,
+    "country-rotation-first-week": first_week,
     "country-surge": country_surge,
     "country-surge-watch": country_surge_watch,
     "dormant-international": dormant_international,
