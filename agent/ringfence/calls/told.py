@@ -9,6 +9,7 @@ from typing import Final
 
 from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call
+from ringfence.calls.dates import FIRST_YEAR
 from ringfence.calls.ledger import Ledger
 from ringfence.calls.rates import MILLI
 from ringfence.calls.terms import Terms
@@ -73,7 +74,9 @@ class Told:
         terms = self._terms
         if terms.hours is None:
             return None
-        return terms.hours.contain(terms.calendar(self._now.wall))
+        at = terms.calendar(self._now.wall)
+        # A router without a clock chip begins in 1970: nobody knows what time it is.
+        return None if at.year < FIRST_YEAR else terms.hours.contain(at)
 
     def source_unusual(self) -> bool:
         """See `History`."""

@@ -429,7 +429,8 @@ VOCABULARY: Final[dict[str, Fact]] = {
     "in_hours": Fact(
         bool,
         _history(lambda history: history.in_hours()),
-        "it is one of the hours for calls abroad; absent where none are configured",
+        "it is one of the hours for calls abroad; absent where none are configured, and "
+        "while the clock was not set",
         "call",
     ),
     "destination_new": Fact(

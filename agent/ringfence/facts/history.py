@@ -28,7 +28,8 @@ class History(Protocol):
         """Return what may still be spent, in whole units; None without a limit."""
 
     def in_hours(self) -> bool | None:
-        """Tell whether it is a time for calls abroad; None if all times are."""
+        """Tell whether it is a time for calls abroad; None if all times are, or while
+        the clock was not set."""
 
     def source_unusual(self) -> bool:
         """Tell whether the account has usual sources and this is none of them."""
