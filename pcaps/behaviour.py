@@ -102,6 +102,12 @@ def every(seconds: float, *numbers: str, talked: float | None = TALK) -> list[Ti
     )
 
 
+def later(days: float, found: list[Timed]) -> list[Timed]:
+    """Let so many days pass before, in which nobody calls abroad."""
+    home = call(0.0, "0312345678")
+    return home + [(days * DAY + at, frame) for at, frame in found]
+
+
 def country_surge() -> Iterator[TimedCase]:
     """One country, again and again."""
     yield "hit-four-in-half-an-hour", every(7 * MINUTE, *[US] * 5)
@@ -130,9 +136,22 @@ def country_surge_watch() -> Iterator[TimedCase]:
 def country_rotation() -> Iterator[TimedCase]:
     """A country that was never called, and another, and another."""
     four = US, COLOMBIA, POLAND, KENYA
-    yield "hit-four-in-a-day", every(3 * HOUR, *four)
-    yield "near-miss-three-in-a-day", every(3 * HOUR, *four[:3], *four[:3])
-    yield "near-miss-four-in-two-days", every(9 * HOUR, *four)
+    yield "hit-four-in-a-day", later(7, every(3 * HOUR, *four))
+    yield (
+        "near-miss-three-in-a-day",
+        later(7, every(3 * HOUR, *four[:3], *four[:3])),
+    )
+    yield "near-miss-four-in-two-days", later(7, every(9 * HOUR, *four))
+    yield "near-miss-four-in-the-first-week", later(6, every(3 * HOUR, *four))
+
+
+def first_week() -> Iterator[TimedCase]:
+    """Many countries at once, on a line that nobody knows yet."""
+    codes = (1212, 44207, 4930, 331, 3906, 3491, 8862, 8225, 6565)
+    nine = [f"010{code}5550123" for code in codes]
+    yield "hit-nine-in-an-hour", every(5 * MINUTE, *nine)
+    yield "near-miss-eight-in-an-hour", every(8 * MINUTE, *nine)
+    yield "near-miss-conference", every(1.0, *nine[:8])
 
 
 def sequential_destinations() -> Iterator[TimedCase]:
@@ -145,9 +164,11 @@ def sequential_destinations() -> Iterator[TimedCase]:
 
 def short_call_burst() -> Iterator[TimedCase]:
     """Calls of half a minute."""
-    yield "hit-half-a-minute", every(16 * MINUTE, *[US] * 5, talked=30.0)
-    yield "near-miss-a-minute", every(16 * MINUTE, *[US] * 5, talked=61.0)
-    yield "near-miss-nobody-answers", every(16 * MINUTE, *[US] * 5, talked=None)
+    five = [US] * 5
+    yield "hit-half-a-minute", later(7, every(16 * MINUTE, *five, talked=30.0))
+    yield "near-miss-a-minute", later(7, every(16 * MINUTE, *five, talked=61.0))
+    yield "near-miss-nobody-answers", later(7, every(16 * MINUTE, *five, talked=None))
+    yield "near-miss-the-first-week", later(6, every(16 * MINUTE, *five, talked=30.0))
 
 
 def budget() -> Iterator[TimedCase]:
@@ -168,8 +189,9 @@ def budget() -> Iterator[TimedCase]:
 
 def dormant_international() -> Iterator[TimedCase]:
     """Nobody has called abroad for weeks."""
-    yield "hit-nine-weeks", then(call(0.0, US), call(63 * DAY, US))
-    yield "near-miss-eight-weeks", then(call(0.0, US), call(56 * DAY, US))
+    yield "hit-nine-weeks", then(call(0.0, US), call(63 * DAY, POLAND))
+    yield "near-miss-eight-weeks", then(call(0.0, US), call(56 * DAY, POLAND))
+    yield "near-miss-whom-it-called-before", then(call(0.0, US), call(63 * DAY, US))
     yield "near-miss-never-before", call(63 * DAY, US)
 
 
@@ -263,6 +285,7 @@ RULES = {
     "budget": budget,
     "call-through": call_through,
     "country-rotation": country_rotation,
+    "country-rotation-first-week": first_week,
     "country-surge": country_surge,
     "country-surge-watch": country_surge_watch,
     "dormant-international": dormant_international,

@@ -165,6 +165,7 @@ RULES: Final[dict[str, str]] = {
     "budget": "国際電話の予算(1日・1か月)を使い切った後の国際発信",
     "call-through": "着信の直後に国際電話をかけ直す中継(PBXの踏み台)",
     "country-rotation": "これまでかけたことのない国々へ次々に発信",
+    "country-rotation-first-week": "導入後1週間の回線から、1時間に多数の国々へ発信",
     "country-surge": "普段あまりかけない国への短時間の集中発信",
     "country-surge-watch": "注意リストの国への短時間の発信",
     "dormant-international": "2か月以上国際電話のなかった回線からの国際発信",
