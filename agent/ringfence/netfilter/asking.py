@@ -50,7 +50,8 @@ def home(table: str = TABLE) -> Home | None:
 
     Raises OSError.
     """
-    for body in _dump(_GET_RULE, _NEW_RULE, table):
+    chain = netlink.attribute(_CHAIN, HOME_MARK.encode() + b"\0")
+    for body in _dump(_GET_RULE, _NEW_RULE, table, chain):
         rule = netlink.attributes(body, netlink.FAMILY_HEADER)
         if _text(rule.get(_CHAIN, b"")) == HOME_MARK:
             handle = int.from_bytes(rule.get(_HANDLE, b""))
@@ -58,9 +59,10 @@ def home(table: str = TABLE) -> Home | None:
     return None
 
 
-def _dump(question: int, answer: int, table: str) -> list[bytes]:
+def _dump(question: int, answer: int, table: str, only: bytes = b"") -> list[bytes]:
     """Ask for everything of one kind in a table; the bodies of the answers.
 
+    `only` is an attribute that says of what, for kernels that choose.
     Raises OSError, EINTR when the table has changed each time.
     """
     name = table.encode() + b"\0"
@@ -71,6 +73,7 @@ def _dump(question: int, answer: int, table: str) -> list[bytes]:
                 netlink.netfilter_message(
                     question,
                     netlink.attribute(_OF_TABLE, name),
+                    only,
                     family=_INET,
                     flags=netlink.REQUEST | netlink.DUMP,
                     sequence=sequence,
