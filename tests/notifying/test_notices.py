@@ -279,6 +279,18 @@ def test_secrets_are_nowhere_to_be_read(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_status_has_room_for_the_longest_errors(told: Told) -> None:
+    told.down.write_text("\u30c6" * 1_000)
+    notices = Notices(Wanted(told.command, "https://localhost:1/", None, 5))
+    for number in range(MAX_WAITING + 1):
+        notices.add(incident(number), "x", at(0.0))
+    settle(notices, 0.0)
+    record = notices.record(0.0)
+    assert len(json.dumps(record)) < 3_000  # of 32,768
+    assert len(_notices(record)) == 4
+    assert _notices(None) == []
+
+
 # From start to start.
 
 

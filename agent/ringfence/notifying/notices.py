@@ -29,7 +29,8 @@ EVERY: Final = 300.0
 by then is never written."""
 
 MAX_KEPT: Final = 65_536
-"""Bytes of notices in the state file; the oldest are left out if there are more."""
+"""Bytes of notices in the state file, where other scripts than ours take three times as
+much; the oldest are left out if there are more."""
 
 _APART: Final = 1e-6
 

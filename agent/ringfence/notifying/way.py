@@ -279,5 +279,6 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def _try(deliver: Deliver, notice: Notice) -> None:
     """Deliver; asked to end, have what was started ended, too."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     deliver(notice)
