@@ -328,17 +328,19 @@ def test_what_waits_outlives_a_stop(told: Told, server: Server, tmp_path: Path) 
     second = Notices(settings)
     kept = restarted(path, second)
     assert second.wait(5.0) == 0
+    second.add(incident(2, "closed"), "x", at(5.0))
     settle(second, 5.0)
-    assert len(told.got) == 3, "the command has had them"
+    assert len(told.got) == 4, "the command has had the others"
     posted = [json.loads(body) for _, body in server.got]
-    assert ids(posted) == [("1", "opened"), ("1", "closed"), ("2", "opened")]
+    whole = [(number, event) for number in "12" for event in ("opened", "closed")]
+    assert ids(posted) == whole
     second.close(at(6.0))
     kept.close(at(6.0))
 
     third = Notices(settings)
     restarted(path, third)
     settle(third, 5.0)
-    assert (len(told.got), len(server.got)) == (3, 3)
+    assert (len(told.got), len(server.got)) == (4, 4)
 
 
 def test_at_a_stop_what_is_new_is_tried_once_more(told: Told, tmp_path: Path) -> None:

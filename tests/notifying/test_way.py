@@ -287,6 +287,7 @@ def test_a_reload_that_takes_the_way_away_forgets_what_waits(target: Target) -> 
     assert (list(way), way.wait(0.0), way.record(0.0)) == ([], float("inf"), None)
     way.add(numbered(2), 0.0)
     assert list(way) == []
+    assert (way.failed, way.error) == (0, "")
     target.down.unlink()
     way.use(target, 30.0)
     way.add(numbered(3), 0.0)

@@ -109,6 +109,7 @@ class Notices:
     def add(self, record: Record, text: str, now: Instant) -> None:
         """Tell what the log is told by that record, and a person by that sentence."""
         if any(way.used for way in self.ways.values()):
+            self._resume(now.mono)  # those are older
             made, since = notice(record, text), self._since(now.mono)
             for way in self.ways.values():
                 way.add(made, since)

@@ -246,7 +246,8 @@ class Way:
             if not complaint:
                 self._due = -math.inf  # what waits goes, too
             return
-        # By a reload it may be gone meanwhile.
+        if self._deliver is None:
+            return  # a reload took the way away meanwhile
         waits = bool(self._waiting) and self._waiting[0] is waiting
         if not complaint:
             self.sent += 1
