@@ -216,8 +216,9 @@ def test_an_error_is_cut() -> None:
     assert way.error == "x" * MAX_ERROR
 
 
-def test_a_try_that_does_not_end_is_ended() -> None:
+def test_a_try_that_does_not_end_is_ended(tmp_path: Path) -> None:
     def deaf(notice: Notice) -> None:
+        (tmp_path / "begun").touch()
         while True:
             with suppress(RingfenceError):
                 time.sleep(60)
@@ -228,7 +229,10 @@ def test_a_try_that_does_not_end_is_ended() -> None:
     assert way.wait(0.0) == 30.0 + GRACE
     way.tend(30.0 + GRACE - 1)
     assert not way._under_way.asked  # type: ignore[union-attr]
-    time.sleep(0.2)  # for it to have begun
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     way.tend(30.0 + GRACE)
     assert way.wait(30.0 + GRACE) == GRACE
     way.tend(30.0 + 2 * GRACE)  # it did not listen
