@@ -101,3 +101,12 @@ def test_status_says_what_is_closed_why_until_when_and_how_to_open_it() -> None:
         "  open: 63, 60 s left",
     ]
     assert _calls(None) == []
+
+
+def test_notices_are_tried_and_asked_for(log: tuple[EventLog, Log]) -> None:
+    answering = replies(engine(), log[0])
+    assert answering.answer({"ask": "notify"}) == {"ways": []}
+    assert answering.answer({"ask": "notified"}) == {"tested": {}}
+    others: list[object] = [None, 1, ["notify"], {}, "notifyed"]
+    for asked in others:
+        assert "notify" in str(answering.answer({"ask": asked})["error"])

@@ -58,6 +58,11 @@ def serving(folder: Path | None) -> Iterator[Server]:
     class Pages(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            if self.headers["Transfer-Encoding"] == "chunked":
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
             server.got.append((self.path, body))
             server.headers.append(dict(self.headers))
             answer = server.next()

@@ -476,6 +476,7 @@ class Daemon:
         until = time.monotonic() + DRAIN
         while time.monotonic() < until and poll.poll(0):
             self._queue.read()
+        self._verdicts.tell_calls(_now())
         self._counters(_kernel_counters())
         self._control.remove(keep_bans=self._keep_bans)
         self._queue.close()

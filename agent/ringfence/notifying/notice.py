@@ -30,7 +30,7 @@ class Notice(NamedTuple):
 def notice(record: Record, text: str) -> Notice:
     """Make a notice of what the log says, and of the same in a sentence.
 
-    Chat services take `text` as it is and pass over the rest.
+    `text` is the name under which many chat services take what they show.
     """
     event = str(record["type"])
     if event == "incident":

@@ -29,14 +29,15 @@ EVERY: Final = 300.0
 by then is never written."""
 
 MAX_KEPT: Final = 65_536
-"""Bytes of notices in the state file; the oldest are left out if there are more."""
+"""Bytes of notices in the state file, where other scripts than ours take three times as
+much; the oldest are left out if there are more."""
 
 _APART: Final = 1e-6
 
 MAX_AGE: Final = 10**9
 """Seconds of waiting that are believed of a record."""
 
-STOP_WITHIN: Final = 3.0
+STOP_WITHIN: Final = 2.0
 """Seconds that a stop waits for notices; procd and systemd give it 15 and 30 in all."""
 
 WAYS: Final = ("command", "webhook")
@@ -109,6 +110,7 @@ class Notices:
     def add(self, record: Record, text: str, now: Instant) -> None:
         """Tell what the log is told by that record, and a person by that sentence."""
         if any(way.used for way in self.ways.values()):
+            self._resume(now.mono)  # those are older
             made, since = notice(record, text), self._since(now.mono)
             for way in self.ways.values():
                 way.add(made, since)
@@ -213,6 +215,9 @@ class Notices:
             ):
                 known = tuple(name for name in WAYS if name in ways)
                 self._restored.append((found, waited, known))
+        # What the file holds has other names here: once it is delivered, or left out,
+        # the file has to be written without it.
+        self._kept = frozenset({("", 0.0)} if data else ())
 
     def _resume(self, mono: float) -> None:
         restored, self._restored = self._restored, []

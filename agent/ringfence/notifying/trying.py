@@ -72,6 +72,6 @@ def by_ourselves(wanted: Wanted) -> Results:
         try:
             deliver(made)
             found[way] = ""
-        except RingfenceError as error:
+        except (RingfenceError, OSError) as error:
             found[way] = str(error)
     return found

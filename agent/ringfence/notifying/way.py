@@ -32,6 +32,9 @@ GIVEN_UP_AFTER: Final = 86_400.0
 GRACE: Final = 5.0
 """Seconds beyond its time limit that a try may take to end."""
 
+AT_LAST: Final = 1.0
+"""The same at the end of the agent."""
+
 MAX_ERROR: Final = 200
 """Characters of an error that are kept."""
 
@@ -167,7 +170,7 @@ class Way:
             work = self._under_way.work
             if not work.ended(seconds):
                 work.stop()
-                if not work.ended(GRACE):
+                if not work.ended(AT_LAST):
                     work.stop(hard=True)
             self._over(mono)
         says, self._says = self._says, []
@@ -243,7 +246,8 @@ class Way:
             if not complaint:
                 self._due = -math.inf  # what waits goes, too
             return
-        # By a reload it may be gone meanwhile.
+        if self._deliver is None:
+            return  # a reload took the way away meanwhile
         waits = bool(self._waiting) and self._waiting[0] is waiting
         if not complaint:
             self.sent += 1
@@ -276,5 +280,6 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def _try(deliver: Deliver, notice: Notice) -> None:
     """Deliver; asked to end, have what was started ended, too."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     deliver(notice)

@@ -7,7 +7,9 @@ The URL may hold a secret. curl and wget read it from standard input; uclient-fe
 only take it as an argument, where every user of the machine may see it for as long as
 the request runs (on OpenWrt that is root alone). No complaint repeats it.
 
-A redirection is no success. uclient-fetch follows it all the same, without the body.
+A redirection is no success. uclient-fetch follows it all the same, up to ten times and
+without the body; and it sends the body in chunks (RFC 9112, 7.1), which a few services
+do not take. Where curl is installed, too, that is used.
 """
 
 import os
