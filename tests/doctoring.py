@@ -15,6 +15,7 @@ from ringfence.doctor.readings import (
     Keys,
     Machine,
     Memory,
+    Notify,
     Probe,
     QueueLine,
     Readings,
@@ -198,6 +199,7 @@ HEALTHY: Final = Readings(
     interfaces=frozenset({"lo", "eth0", "br-lan"}),
     udp_ports=frozenset({5060}),
     tcp_ports=frozenset({5060}),
+    notify=Notify(),
     probe=Probe(("output", "input", "forward")),
 )
 """An OpenWrt router on which all is well."""

@@ -457,6 +457,18 @@ def test_a_reload_takes_everything_or_nothing(
     assert queued.mark & 0xF00 == Plan(0, frozenset(), 0xF00).bits(Code.PASS)
 
 
+def test_a_reload_takes_whom_to_notify(start: Start) -> None:
+    agent = start("")
+    daemon = agent.daemon
+    assert daemon._notices.record(0.0) == {"command": None, "webhook": None}
+    agent.configure('[notify]\ncommand = "/bin/true"\n')
+    daemon._reconfigure()
+    assert not daemon._notices.ways["command"].used
+    daemon._refilled()
+    assert daemon._notices.ways["command"].used
+    assert daemon._verdicts.notify == daemon._notices.add
+
+
 def test_without_a_process_to_be_had_all_stays_as_it_was(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

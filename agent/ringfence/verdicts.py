@@ -183,9 +183,10 @@ class Verdicts:
             if isinstance(told, CallOver) and not self.log.admits(now):
                 continue
             record = told_record(told, currency, full_numbers=self.full_numbers)
+            kind = str(record.pop("type"))
+            self.log.event(kind, now, **record)
             if self.notify is not None and not isinstance(told, CallOver):
-                self.notify(record, told_text(told, currency), now)
-            self.log.event(str(record.pop("type")), now, **record)
+                self.notify({"type": kind, **record}, told_text(told, currency), now)
 
     def _internal_error(self, error: Exception, now: Instant) -> None:
         self.internal_errors += 1

@@ -199,3 +199,25 @@ def test_the_usual_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     path.mkdir()
     with pytest.raises(ConfigError, match="Is a directory"):
         read_config(None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[notify]\nwebhook = "hooks.example/services/T0KEN"\n',
+        '[notify]\nwebhook = "http://hooks.example/T0KEN"\n',
+        '[notify]\nwebhok = "https://hooks.example/T0KEN"\n',
+        '[notify]\nwebhook = ["T0KEN"]\n',
+        '[notify]\ncommand = ["curl", "T0KEN"]\n',
+        '[notfy]\nwebhook = "https://user:T0KEN@hooks.example/"\n',
+        '[network]\nwebhook = "T0KEN"\n',
+        'webhook = "T0KEN"\n',
+        'notify = "https://hooks.example/T0KEN"\n',
+        '[origin]\ntable = 1\nnotify = "https://hooks.example/T0KEN"\n',
+    ],
+)
+def test_secrets_are_not_repeated(text: str) -> None:
+    """What is wrong with a configuration goes to the log when it is reloaded."""
+    said = " ".join(problems(text))
+    assert "expected" in said
+    assert "T0KEN" not in said

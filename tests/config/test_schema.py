@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from ringfence.calls.terms import Span
+from ringfence.config.notify import MAX_URL, MAX_WORD, MAX_WORDS, host_of
 from ringfence.config.schema import (
     KEYS,
     MAX_LIST,
@@ -28,6 +29,14 @@ STATUS = "one of 403, 480, 486, 488, 503, 603, or 0"
 AREA = 'an area code such as "03", or ""'
 DIALPLAN = 'the name of a dial plan, such as "jp"'
 
+COMMAND = (
+    "the absolute path of a program, or a list of it and its arguments such as "
+    '["/usr/bin/logger", "-t", "phones"]; no shell reads it'
+)
+WEBHOOK = (
+    "a URL that begins with https:// (http:// to a loopback address only), of at most "
+    "2000 characters without spaces, quotes and backslashes"
+)
 CURRENCY = 'a currency of ISO 4217 such as "JPY"'
 SPAN = 'days and times such as "mon-fri 08:00-20:00" or "sat 09:00-13:00"'
 
@@ -119,7 +128,31 @@ FITS: dict[str, list[tuple[Any, Any]]] = {
         (["fri-mon 23:59-24:00"], (Span(frozenset({4, 5, 6, 0}), 1_439, 1_440),)),
     ],
     "hours.holidays": [([], frozenset()), (["2026-11-23"], {20261123})],
+    "notify.command": [
+        ([], ()),
+        ("/usr/bin/x y", ("/usr/bin/x y",)),
+        (["/x", "", "$HOME"], ("/x", "", "$HOME")),
+        (["/x"] * MAX_WORDS, ("/x",) * MAX_WORDS),
+        (["/x", "y" * MAX_WORD], ("/x", "y" * MAX_WORD)),
+    ],
+    "notify.webhook": [
+        (url, url)
+        for url in (
+            *("", "https://a", "https://user:word@hooks.example:8443/T0/B0?x=y#z"),
+            *("https://[2001:db8::1]/x", "http://127.0.0.1:8080/x"),
+            *("http://127.255.0.1", "http://[::1]:80/x", "http://localhost/x"),
+            "https://" + "x" * (MAX_URL - 8),
+        )
+    ],
+    "notify.ca": [(None, None), ("/etc/ca.pem", "/etc/ca.pem")],
+    "notify.timeout": [(1, 1), (300, 300)],
 }
+
+_COMMANDS: list[Any] = [
+    *("logger", "./x", "", "/bin/", "/a\0b", 1, None, {}),
+    *(["logger", "/x"], ["/x", 1], [["/x"]], ["/x", "a\0b"]),
+    *(["/x"] * (MAX_WORDS + 1), ["/x", "y" * (MAX_WORD + 1)]),
+]
 
 UNFIT: dict[str, list[tuple[Any, str]]] = {
     "mode": [
@@ -281,6 +314,25 @@ UNFIT: dict[str, list[tuple[Any, str]]] = {
         ("never", '"always", or a list of days and times, each in quotes')
     ],
     "hours.holidays": [("2026-11-23", "a list of dates, each in quotes")],
+    "notify.command": [(value, COMMAND) for value in _COMMANDS],
+    "notify.webhook": [
+        (value, WEBHOOK)
+        for value in (
+            *("hooks.example/T0", "HTTPS://a", "ftp://a/", "https://", "https:///x"),
+            *("http://hooks.example/", "http://127.0.0.1.example/", "http://1.2.3.4/"),
+            *("http://127.0.0.1@hooks.example/", "http://hooks.example#@127.0.0.1/"),
+            *("http://user@127.0.0.1/", "http://127.0.0.1\\@hooks.example/"),
+            *("http://[::1", "http://[::1]x/", "https://:443/", "https://a b/"),
+            *('https://a/"', "https://a/\n", "https://a/\u00fc", "https://a/\0"),
+            *("https://" + "x" * (MAX_URL - 7), 1, None, ["https://a"]),
+        )
+    ],
+    "notify.ca": [
+        (value, "the absolute path of a file") for value in ("ca.pem", "", "/a/", 1)
+    ],
+    "notify.timeout": [
+        (value, "a whole number from 1 to 300") for value in (0, 301, True, "30s")
+    ],
 }
 
 ENTRIES: dict[str, list[tuple[list[str], list[str]]]] = {
@@ -422,3 +474,15 @@ def test_every_key_has_its_field() -> None:
 
 def test_modes() -> None:
     assert RULE_MODES == ("enforce", "monitor", "off")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://a/b", "a"),
+        ("https://user:word@a:8443?x@y", "a:8443"),
+        ("https://[::1]:8443#z", "[::1]:8443"),
+    ],
+)
+def test_the_host_of_a_url_is_all_that_is_shown_of_it(url: str, host: str) -> None:
+    assert host_of(url) == host

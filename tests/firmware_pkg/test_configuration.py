@@ -8,8 +8,8 @@ from ringfence.config.read import parse_config
 from ringfence.config.schema import KEYS
 
 FILE = Path(__file__).parents[2] / "firmware_pkg" / "files" / "ringfence.toml"
-EXAMPLES = "origin.table", "budget.rates"
-"""The one key without a default: its line shows how it is written."""
+EXAMPLES = "origin.table", "budget.rates", "notify.ca"
+"""Keys without a default: their lines show how they are written."""
 
 
 def uncommented(text: str) -> str:

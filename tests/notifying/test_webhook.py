@@ -12,7 +12,7 @@ from ringfence.notifying.webhook import PROGRAMS, find_program, post
 from webserver import Server, serving
 
 LINE = b'{"type": "test", "text": "\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88"}\n'
-SECRET = "/services/T0KEN/B0TH3R?key=S3CRETS3CRET"
+HIDDEN = "/services/T0KEN/B0TH3R?key=S3CRETS3CRET"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def program(
 def failing(server: Server, *, timeout: int = 5, ca: str | None = "") -> str:
     """Post and return the complaint."""
     with pytest.raises(RingfenceError) as raised:
-        post(server.url + SECRET, LINE, server.ca if ca == "" else ca, timeout)
+        post(server.url + HIDDEN, LINE, server.ca if ca == "" else ca, timeout)
     said = str(raised.value)
     assert said.startswith(server.url.removeprefix("https://") + ": ")
     for secret in ("T0KEN", "B0TH3R", "S3CRET", "services"):
@@ -60,8 +60,8 @@ def failing(server: Server, *, timeout: int = 5, ca: str | None = "") -> str:
 @pytest.mark.parametrize("status", ["200", "201", "202", "204"])
 def test_what_is_posted(program: str, server: Server, status: str) -> None:
     server.answers = [status]
-    post(server.url + SECRET, LINE, server.ca, 5)
-    assert server.got == [(SECRET, LINE)]
+    post(server.url + HIDDEN, LINE, server.ca, 5)
+    assert server.got == [(HIDDEN, LINE)]
     (headers,) = server.headers
     assert headers["Content-Type"] == "application/json"
     assert headers["Content-Length"] == str(len(LINE))
@@ -77,7 +77,7 @@ def test_what_is_refused(program: str, server: Server, status: str) -> None:
 def test_a_redirection_is_not_followed(program: str, server: Server) -> None:
     server.answers = ["elsewhere"]
     assert "a redirection" in failing(server)
-    assert [path for path, _ in server.got] == [SECRET]
+    assert [path for path, _ in server.got] == [HIDDEN]
 
 
 def test_a_server_that_hangs(program: str, server: Server) -> None:
@@ -135,12 +135,12 @@ def test_the_secret_is_on_no_command_line(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     if name != "curl":
         monkeypatch.setattr("ringfence.notifying.webhook.PROGRAMS", (name,))
-    post(f"https://localhost{SECRET}", LINE, None, 5)
+    post(f"https://localhost{HIDDEN}", LINE, None, 5)
     for file in ("words", "environment"):
         text = (tmp_path / file).read_text(encoding="utf-8")
         assert "T0KEN" not in text
         assert "type" not in text.replace("Content-Type", "")
-    assert SECRET in (tmp_path / "told").read_text(encoding="utf-8")
+    assert HIDDEN in (tmp_path / "told").read_text(encoding="utf-8")
 
 
 UCLIENT = r"""#!/bin/sh
@@ -167,7 +167,7 @@ echo "Download completed (2 bytes)" >&2
         ("HTTP error 500", "the server answered 500"),
         ("Redirected to /x on localhost", "the server answered with a redirection"),
         ("Connection error: Connection failed", "Connection error: Connection failed"),
-        (f"Failed to redirect to {SECRET}", "uclient-fetch ended with 8"),
+        (f"Failed to redirect to {HIDDEN}", "uclient-fetch ended with 8"),
     ],
 )
 def test_uclient_fetch(
@@ -182,7 +182,7 @@ def test_uclient_fetch(
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setattr("ringfence.notifying.webhook.PROGRAMS", ("uclient-fetch",))
-    url = f"https://localhost{SECRET}"
+    url = f"https://localhost{HIDDEN}"
     if complaint:
         with pytest.raises(RingfenceError) as raised:
             post(url, LINE, "/ca.pem", 5)

@@ -18,6 +18,7 @@ from ringfence import __version__
 from ringfence.config import DEFAULT_PATH, Config, parse_config, read_config
 from ringfence.controlsocket import ask
 from ringfence.doctor import netfilter
+from ringfence.doctor.notifying import notify
 from ringfence.doctor.readings import (
     Bundle,
     Clock,
@@ -103,6 +104,7 @@ def gather(config_path: Path | None, root: Root = Root()) -> Readings:  # noqa: 
         interfaces=attempt(lambda: _interfaces(root.proc)),
         udp_ports=attempt(lambda: bound_ports(root.proc, "udp")),
         tcp_ports=attempt(lambda: bound_ports(root.proc, "tcp")),
+        notify=attempt(lambda: notify(config)),
     )
 
 

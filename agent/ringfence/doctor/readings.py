@@ -134,6 +134,32 @@ class Probe(NamedTuple):
     """Neither seen nor arrived, and why that may be."""
 
 
+class Telling(NamedTuple):
+    """The program that notices go to."""
+
+    path: str
+    problem: str = ""
+    """Why it cannot be run."""
+    open_to_others: tuple[str, ...] = ()
+    """Itself and folders above it that somebody but root may change."""
+
+
+class Posting(NamedTuple):
+    """What notices are posted by."""
+
+    program: str | None
+    """Its path; None where there is none."""
+    missing: str = ""
+    """The file of certificates, if it cannot be read."""
+
+
+class Notify(NamedTuple):
+    """Whom notices go to; None for a way that is not configured."""
+
+    command: Telling | None = None
+    webhook: Posting | None = None
+
+
 class Readings(NamedTuple):
     """Everything that is known; a check takes what it needs."""
 
@@ -176,6 +202,7 @@ class Readings(NamedTuple):
     udp_ports: frozenset[int] | Unread = frozenset()
     """Ports that programs on this machine have bound, but for loopback addresses."""
     tcp_ports: frozenset[int] | Unread = frozenset()
+    notify: Notify | Unread = NOT_ASKED
     probe: Probe | Unread = NOT_ASKED
 
     @property

@@ -13,6 +13,7 @@ _PACKAGES: Final = {
     "features": ("kmod-nft-core kmod-nft-nat", ""),
     "xtables": ("iptables-nft kmod-ipt-nfqueue iptables-mod-nfqueue", "iptables"),
     "python": ("python3-light", "python3"),
+    "post": ("curl ca-bundle", "curl"),
 }
 
 

@@ -36,7 +36,7 @@ _APART: Final = 1e-6
 MAX_AGE: Final = 10**9
 """Seconds of waiting that are believed of a record."""
 
-STOP_WITHIN: Final = 3.0
+STOP_WITHIN: Final = 2.0
 """Seconds that a stop waits for notices; procd and systemd give it 15 and 30 in all."""
 
 WAYS: Final = ("command", "webhook")
@@ -213,6 +213,9 @@ class Notices:
             ):
                 known = tuple(name for name in WAYS if name in ways)
                 self._restored.append((found, waited, known))
+        # What the file holds has other names here: once it is delivered, or left out,
+        # the file has to be written without it.
+        self._kept = frozenset({("", 0.0)} if data else ())
 
     def _resume(self, mono: float) -> None:
         restored, self._restored = self._restored, []

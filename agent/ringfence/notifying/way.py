@@ -32,6 +32,9 @@ GIVEN_UP_AFTER: Final = 86_400.0
 GRACE: Final = 5.0
 """Seconds beyond its time limit that a try may take to end."""
 
+AT_LAST: Final = 1.0
+"""The same at the end of the agent."""
+
 MAX_ERROR: Final = 200
 """Characters of an error that are kept."""
 
@@ -167,7 +170,7 @@ class Way:
             work = self._under_way.work
             if not work.ended(seconds):
                 work.stop()
-                if not work.ended(GRACE):
+                if not work.ended(AT_LAST):
                     work.stop(hard=True)
             self._over(mono)
         says, self._says = self._says, []

@@ -54,6 +54,7 @@ def test_nothing_read_makes_every_check_speak_and_none_fall() -> None:
         interfaces=blind,
         udp_ports=blind,
         tcp_ports=blind,
+        notify=blind,
         probe=blind,
     )
     findings = judge(readings)
