@@ -208,9 +208,12 @@ def test_a_surge_closes_its_country_and_nothing_else(nat_lab: Lab) -> None:
         assert passes(lab, "0612345678")
         assert passes(lab, "119")
         assert passes(lab, "01012125550199")
+        agent.reload()
+        agent.wait_event("reload", ok=True)
+        assert refused(lab, more[4])
         for talk in (*running, *stolen):
             assert talk.wait(), talk.text
-        told = records(agent, 10)
+        told = records(agent, 11)
         assert agent.events("incident") == [opened]
 
         assert agent.command("allow", "PL", "--for", "3s")[0] == 0
@@ -230,13 +233,13 @@ def test_a_surge_closes_its_country_and_nothing_else(nat_lab: Lab) -> None:
         record = told[talk.number.removeprefix("010")]
         assert lasted(record, talk), (record, talk.text)
         assert record["end"] == "bye"
-    for number in more[:2]:
+    for number in (*more[:2], more[4]):
         record = told[number.removeprefix("010")]
         assert (record["end"], record["rule"]) == ("stopped", "country-surge")
     assert closed["id"] == opened["id"] != again["id"]
-    assert (closed["stopped"], closed["passed"]) == (2, 3)
+    assert (closed["stopped"], closed["passed"]) == (3, 3)
     assert float(closed["cost"]) > 0
-    assert counters["answered"] == counters["acks_absorbed"] == 3
+    assert counters["answered"] == counters["acks_absorbed"] == 4
 
     (one,) = status["closed"]
     assert (one["id"], one["stopped"]) == (opened["id"], 2)
