@@ -25,6 +25,9 @@ pytestmark = pytest.mark.netns
 SLOW = 1.0
 """Seconds that no packet takes, even on a busy machine; a try takes longer."""
 
+LOADED = 0.02
+"""Seconds by which the machine may be slower from one half second to the next."""
+
 
 @contextlib.contextmanager
 def hook(lab: Lab) -> Iterator[Server]:
@@ -136,8 +139,8 @@ def test_a_webhook_that_hangs_keeps_nobody_waiting(nat_lab: Lab) -> None:
             agent.process.signal(signal.SIGKILL)  # a stop would wait a little for it
 
     usual, meanwhile = pinging.taken[:before], pinging.taken[before:]
-    assert min(len(usual), len(meanwhile)) > 20
+    assert min(len(usual), len(meanwhile)) > 5
     assert max(meanwhile) < SLOW
-    assert statistics.median(meanwhile) < 4 * statistics.median(usual)
+    assert statistics.median(meanwhile) < 4 * statistics.median(usual) + LOADED
     assert (status["sent"], status["waiting"]) == (0, 1)
     assert len(server.got) == 1
