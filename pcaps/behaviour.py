@@ -27,6 +27,8 @@ NUMBER = "0312345600"
 US, US_TOO = "01012125550123", "01014155550199"
 BAHAMAS = "01012423225501"
 """On the watch list."""
+SIERRA_LEONE = "01023240123456"
+"""On the block list."""
 COLOMBIA, POLAND, KENYA = "0105710123456", "01048101234567", "010254211234567"
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -100,6 +102,12 @@ def every(seconds: float, *numbers: str, talked: float | None = TALK) -> list[Ti
     )
 
 
+def later(days: float, found: list[Timed]) -> list[Timed]:
+    """Let so many days pass before, in which nobody calls abroad."""
+    home = call(0.0, "0312345678")
+    return home + [(days * DAY + at, frame) for at, frame in found]
+
+
 def country_surge() -> Iterator[TimedCase]:
     """One country, again and again."""
     yield "hit-four-in-half-an-hour", every(7 * MINUTE, *[US] * 5)
@@ -128,9 +136,22 @@ def country_surge_watch() -> Iterator[TimedCase]:
 def country_rotation() -> Iterator[TimedCase]:
     """A country that was never called, and another, and another."""
     four = US, COLOMBIA, POLAND, KENYA
-    yield "hit-four-in-a-day", every(3 * HOUR, *four)
-    yield "near-miss-three-in-a-day", every(3 * HOUR, *four[:3], *four[:3])
-    yield "near-miss-four-in-two-days", every(9 * HOUR, *four)
+    yield "hit-four-in-a-day", later(7, every(3 * HOUR, *four))
+    yield (
+        "near-miss-three-in-a-day",
+        later(7, every(3 * HOUR, *four[:3], *four[:3])),
+    )
+    yield "near-miss-four-in-two-days", later(7, every(9 * HOUR, *four))
+    yield "near-miss-four-in-the-first-week", later(6, every(3 * HOUR, *four))
+
+
+def first_week() -> Iterator[TimedCase]:
+    """Many countries at once, on a line that nobody knows yet."""
+    codes = (1212, 44207, 4930, 331, 3906, 3491, 8862, 8225, 6565)
+    nine = [f"010{code}5550123" for code in codes]
+    yield "hit-nine-in-an-hour", every(5 * MINUTE, *nine)
+    yield "near-miss-eight-in-an-hour", every(8 * MINUTE, *nine)
+    yield "near-miss-conference", every(1.0, *nine[:8])
 
 
 def sequential_destinations() -> Iterator[TimedCase]:
@@ -143,9 +164,11 @@ def sequential_destinations() -> Iterator[TimedCase]:
 
 def short_call_burst() -> Iterator[TimedCase]:
     """Calls of half a minute."""
-    yield "hit-half-a-minute", every(16 * MINUTE, *[US] * 5, talked=30.0)
-    yield "near-miss-a-minute", every(16 * MINUTE, *[US] * 5, talked=61.0)
-    yield "near-miss-nobody-answers", every(16 * MINUTE, *[US] * 5, talked=None)
+    five = [US] * 5
+    yield "hit-half-a-minute", later(7, every(16 * MINUTE, *five, talked=30.0))
+    yield "near-miss-a-minute", later(7, every(16 * MINUTE, *five, talked=61.0))
+    yield "near-miss-nobody-answers", later(7, every(16 * MINUTE, *five, talked=None))
+    yield "near-miss-the-first-week", later(6, every(16 * MINUTE, *five, talked=30.0))
 
 
 def budget() -> Iterator[TimedCase]:
@@ -166,8 +189,9 @@ def budget() -> Iterator[TimedCase]:
 
 def dormant_international() -> Iterator[TimedCase]:
     """Nobody has called abroad for weeks."""
-    yield "hit-nine-weeks", then(call(0.0, US), call(63 * DAY, US))
-    yield "near-miss-eight-weeks", then(call(0.0, US), call(56 * DAY, US))
+    yield "hit-nine-weeks", then(call(0.0, US), call(63 * DAY, POLAND))
+    yield "near-miss-eight-weeks", then(call(0.0, US), call(56 * DAY, POLAND))
+    yield "near-miss-whom-it-called-before", then(call(0.0, US), call(63 * DAY, US))
     yield "near-miss-never-before", call(63 * DAY, US)
 
 
@@ -195,6 +219,27 @@ def call_through() -> Iterator[TimedCase]:
     yield "hit-four-calls", through(US)
     yield "near-miss-nobody-called", through(US, inbound=False)
     yield "near-miss-on-to-a-number-at-home", through("0312345678")
+
+
+def stopped_calls() -> Iterator[TimedCase]:
+    """Calls that the block list stops, one after the other."""
+
+    def refused(number: str) -> list[Timed]:
+        return call(0.0, number)[:1]
+
+    def in_turn(seconds: float, count: int) -> list[Timed]:
+        return then(
+            *(
+                [(at * seconds, frame) for _, frame in refused(f"01023240{at:06d}")]
+                for at in range(count)
+            )
+        )
+
+    yield "hit-five-in-an-hour", in_turn(10 * MINUTE, 7)
+    yield "near-miss-four-in-an-hour", in_turn(16 * MINUTE, 8)
+    again = [(at * 8.0, frame) for at in range(4) for _, frame in refused(SIERRA_LEONE)]
+    yield "near-miss-one-that-is-repeated", again
+    yield "near-miss-calls-that-pass", every(16 * MINUTE, *[US] * 6)
 
 
 def unusual_source() -> Iterator[TimedCase]:
@@ -240,11 +285,13 @@ RULES = {
     "budget": budget,
     "call-through": call_through,
     "country-rotation": country_rotation,
+    "country-rotation-first-week": first_week,
     "country-surge": country_surge,
     "country-surge-watch": country_surge_watch,
     "dormant-international": dormant_international,
     "hours": hours,
     "sequential-destinations": sequential_destinations,
     "short-call-burst": short_call_burst,
+    "stopped-calls": stopped_calls,
     "unusual-source": unusual_source,
 }

@@ -13,7 +13,7 @@ import ipaddress
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from struct import pack
 from typing import NamedTuple
@@ -797,7 +797,9 @@ def write(to: Path) -> None:
     from behaviour import RULES as BEHAVIOUR
     from counting import RULES as COUNTING
 
-    for rule_id, cases in {**RULES, **COUNTING, **BEHAVIOUR}.items():
+    every: dict[str, Callable[[], Iterable[tuple[str, Iterable[bytes | Timed]]]]]
+    every = {**RULES, **COUNTING, **BEHAVIOUR}
+    for rule_id, cases in every.items():
         folder = to / rule_id
         folder.mkdir(parents=True, exist_ok=True)
         named = {f"{name}.pcap": frames for name, frames in cases()}

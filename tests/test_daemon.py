@@ -33,9 +33,9 @@ from ringfence.decode.stream import Streams
 from ringfence.errors import BundleError, ConfigError, KernelError
 from ringfence.eventlog import EventLog
 from ringfence.facts import Facts, World
-from ringfence.netfilter import intervals
+from ringfence.netfilter.control import Control
 from ringfence.netfilter.marks import Code
-from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.nft import Home, Plan
 from ringfence.packet import Instant, Packet
 from ringfence.refusals import Refused
 from ringfence.rules import RuleSet
@@ -138,7 +138,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     nft.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(running, "require_privilege", lambda: None)
-    monkeypatch.setattr(intervals, "fill", lambda *_: None)
+    monkeypatch.setattr(Control, "home", lambda _: None)
+    monkeypatch.setattr(Control, "_put_home", lambda *_: Home(1, "filling"))
     agents: list[Agent] = []
 
     def begin(toml: str = "") -> Agent:
@@ -429,11 +430,11 @@ def test_a_reload_takes_everything_or_nothing(
     agent = start("")
     agent.configure('[origin]\nhome = ["NL"]\n[kernel]\nmark = 0xf00\n')
 
-    def refuse(plan: Plan) -> int | None:
+    def refuse(plan: Plan) -> None:
         raise KernelError("nft did not take the ruleset: busy")
 
     with monkeypatch.context() as patch:
-        patch.setattr(agent.daemon._control, "_refill", refuse)
+        patch.setattr(agent.daemon._control, "refill", refuse)
         agent.daemon._reconfigure()
         agent.daemon._refilled()
     (event,) = agent.events()
@@ -467,6 +468,26 @@ def test_a_reload_takes_whom_to_notify(start: Start) -> None:
     daemon._refilled()
     assert daemon._notices.ways["command"].used
     assert daemon._verdicts.notify == daemon._notices.add
+
+
+def test_an_offload_that_failed_is_begun_again_if_asked_for_meanwhile(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table was put back while it was filled: what filled it has given up."""
+    agent = start("")
+
+    def refuse(plan: Plan) -> None:
+        raise KernelError("another process has put its ruleset in meanwhile")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(agent.daemon._control, "refill", refuse)
+        agent.daemon._begin_offload()
+    agent.daemon._begin_offload()
+    agent.daemon._refilled()
+    assert [event["notice"] for event in agent.events()] == ["no-offload"]
+    agent.daemon._refilled()
+    assert [event["notice"] for event in agent.events()] == ["wan", "offload"]
+    assert agent.daemon._refill is None, "and not a third time"
 
 
 def test_without_a_process_to_be_had_all_stays_as_it_was(

@@ -144,10 +144,8 @@ class Daemon:
         plan = self._plan()
         self._verdicts.speak(plan)
         try:
-            there = self._control.home_is_there()
-            self._control.install(
-                first_plan(plan, self.engine.settings, home_is_there=there)
-            )
+            home = self._control.home()
+            self._control.install(first_plan(plan, self.engine.settings, home))
         except KernelError:
             self._queue.close()
             raise
@@ -328,6 +326,8 @@ class Daemon:
             if done.why == "reload":
                 self._stock.refuse()
             self._unfilled(done.why, error)
+            if self._offload_again:
+                self._begin_offload()
             return
         if done.why == "reload":
             self._verdicts.speak(done.plan)

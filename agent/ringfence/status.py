@@ -12,6 +12,7 @@ from ringfence.config import Config
 from ringfence.controlsocket import ask
 from ringfence.errors import KernelError
 from ringfence.netfilter import bans
+from ringfence.rules.closes import TOLD
 
 SHOWN: Final = 20
 """Bans that the text shows; `--json` has them all."""
@@ -147,8 +148,9 @@ def _calls(seen: Mapping[str, Any] | None) -> list[str]:
             left = f"{one['left_s']} s left"
         watches = " (monitor only)" if one["monitor"] else ""
         subject = f" {one['subject']}" if one["subject"] else ""
+        does = "told of" if one["what"] == TOLD else "closed"
         lines += [
-            f"  closed: {one['what']}{subject}{watches}, {left}, {one['stopped']} "
+            f"  {does}: {one['what']}{subject}{watches}, {left}, {one['stopped']} "
             f"stopped: {one['rule']}: {one['reason']}",
             f"    {one['open_with']}",
         ]

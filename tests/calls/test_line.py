@@ -279,7 +279,7 @@ def test_what_is_opened_is_open_for_the_list_too() -> None:
 def test_countries_in_turn_close_what_is_new_and_nothing_else() -> None:
     site = Site()
     site.feed(call(0.0, US))
-    days = 30 * HOUR
+    days = 8 * 24 * HOUR
     site.feed(every(20 * MINUTE, COLOMBIA, POLAND, KENYA, "01039212345678"), days)
     assert [rule for _, rule in site.stopped] == ["country-rotation"]
     site.feed(call(2 * HOUR, US), days)

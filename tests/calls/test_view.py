@@ -18,6 +18,7 @@ from dialling import (
     Line,
     Watched,
     at,
+    facts,
     octets,
 )
 from ringfence.calls import CallView
@@ -30,7 +31,7 @@ from ringfence.calls.stages import (
     TALKS_FOR,
     UNANSWERED_FOR,
 )
-from ringfence.calls.view import MAX_DIALOGS, MAX_HOPS, MAX_PATHS
+from ringfence.calls.view import MAX_DIALOGS, MAX_HOPS, MAX_PATHS, MAX_WAITING
 
 WHOLE = ["begun", "answered", "ended"]
 
@@ -295,6 +296,77 @@ def test_dialled_again_after_the_end_is_another_call() -> None:
     seen.see(Line().answer(486), 1)
     again = Line(cseq=2, branch="b2")
     assert seen.see(again.invite(), 5) == ["begun"]
+
+
+class TestDialogsThatNobodySawBegin:
+    """An INVITE with a To tag: a call from before our start, or a trick."""
+
+    def test_one_abroad_is_a_call(self) -> None:
+        line, seen = Line(), Watched()
+        invite = line.request("INVITE", to_tag="made-up")
+        assert seen.view.known(invite) is None
+        assert seen.see(invite, 0) == ["begun"]
+        assert seen.view.known(invite) is not None, "it may be repeated"
+        assert seen.see(invite, 0.5) == []
+        assert seen.see(line.answer(200, "made-up"), 1) == ["answered"]
+        again = line.request("INVITE", to_tag="made-up", cseq=2, branch="b2")
+        assert seen.view.known(again) is not None
+        assert seen.see(again, 900) == []
+        assert seen.see(line.request("BYE", to_tag="made-up"), 999) == ["ended"]
+
+    def test_one_at_home_or_from_outside_is_not(self) -> None:
+        seen = Watched()
+        home = Line(number=HOME).request("INVITE", to_tag="made-up")
+        outside = Line(caller=JAPAN, callee=PBX).request("INVITE", to_tag="made-up")
+        assert seen.see(home, 0) == seen.see(outside, 0) == []
+
+    def test_a_caller_abroad_is_put_on_hold(self) -> None:
+        """Our PBX asks him by his number, which is one abroad."""
+        seen = Watched()
+        line = Line(number=HOME, caller=TRUNK, callee=PBX, user="+639123456789")
+        seen.up(line, 0)
+        hold = line.request("INVITE", to_tag="to1", back=True, cseq=7, branch="h")
+        uri = f"sip:{HOME}@".encode(), b"sip:+639123456789@"
+        raw = hold.message.raw.replace(b"INVITE " + uri[0], b"INVITE " + uri[1], 1)
+        hold = facts(raw, PBX, TRUNK)
+        reading = hold.reading
+        assert reading is not None
+        assert reading.abroad
+        assert seen.view.known(hold) is seen.events[0].call
+        assert seen.see(hold, 9) == []
+
+
+class TestSeveralCarriers:
+    """One INVITE under one name to several, each of whom bills what he connects."""
+
+    def test_each_that_answers_is_a_call(self) -> None:
+        seen = Watched()
+        lines = [Line(callee=one, branch=one) for one in (TRUNK, TRUNK2)]
+        for line in lines:
+            seen.see(line.invite(), 0)
+        assert seen.see(lines[0].answer(200, "to1"), 1) == ["answered"]
+        assert seen.see(lines[1].answer(200, "to2"), 2) == ["begun", "answered"]
+        assert seen.see(lines[1].answer(200, "to2"), 2.5) == [], "repeated"
+        assert seen.see(lines[0].request("BYE", to_tag="to1"), 9) == ["ended"]
+        assert seen.see(lines[1].request("BYE", to_tag="to2"), 11) == ["ended"]
+        talked = [one.call.talked(0) for one in seen.events if one.kind == "ended"]
+        assert talked == [8, 9]
+
+    def test_the_second_after_the_first_is_over(self) -> None:
+        seen = Watched()
+        lines = [Line(callee=one, branch=one) for one in (TRUNK, TRUNK2)]
+        for line in lines:
+            seen.see(line.invite(), 0)
+        seen.see(lines[0].answer(200, "to1"), 1)
+        seen.see(lines[0].request("BYE", to_tag="to1"), 2)
+        assert seen.see(lines[1].answer(200, "to2"), 3) == ["begun", "answered"]
+
+    def test_more_at_once_than_a_pbx_has_trunks_are_several(self) -> None:
+        seen = Watched()
+        for number in range(MAX_WAITING + 1):
+            line = Line(callee=f"198.51.100.{number + 60}", branch=f"b{number}")
+            seen.see(line.invite(), number / 100)
+        assert seen.kinds == ["begun", "begun"]
 
 
 class TestCancel:
@@ -663,8 +735,8 @@ class TestThroughThePbx:
         assert counts == [True, False, False, False, False, True, True]
 
 
-def _fill(view: CallView, caller: str, callee: str) -> None:
-    """Fill all states of one direction, calls of two INVITEs and two phones each."""
+def _fill(view: CallView, caller: str, callee: str, number: str = ABROAD) -> None:
+    """Fill all states of one lane, calls of two INVITEs and two phones each."""
     serial = 0
     for state in (
         State.QUIET,
@@ -681,6 +753,7 @@ def _fill(view: CallView, caller: str, callee: str) -> None:
                 tag=f"t{serial:016x}",
                 branch=f"b{serial:016x}",
                 user=f"{serial:064}",
+                number=number,
                 caller=caller,
                 callee=callee,
             )
@@ -728,6 +801,23 @@ class TestBounds:
         assert seen.view.evicted > 0
         assert seen.see(Line().request("BYE", to_tag="to1"), 9) == ["ended"]
 
+    def test_calls_at_home_push_none_abroad_out(self) -> None:
+        """Else one that goes on would be free of charge."""
+        seen = Watched()
+        seen.up(Line(), 0)
+        for number in range(600):
+            seen.up(Line(call_id=f"x{number}", tag=f"t{number}", number=HOME), 5)
+        assert seen.view.evicted > 0
+        assert seen.see(Line().request("BYE", to_tag="to1"), 9) == ["ended"]
+
+    def test_a_call_without_room_has_lasted_until_then(self) -> None:
+        most = CAPACITY[State.TALKING] + CAPACITY[State.QUIET]
+        seen = Watched()
+        for number in range(most + 1):
+            seen.up(Line(call_id=f"c{number}", tag=f"t{number}"), number)
+        (lost,) = (event.call for event in seen.events if event.kind == "ended")
+        assert lost.talked(0) == most - 2 + 2, "not only until its last sign"
+
     def test_running_calls(self) -> None:
         most, more = CAPACITY[State.TALKING], CAPACITY[State.QUIET]
         seen = Watched()
@@ -740,19 +830,20 @@ class TestBounds:
         assert [(call.serial, call.why) for call in lost] == [(1, "lost")]
 
     def test_memory_with_every_table_full(self) -> None:
-        """All tables of each direction, and all that calls are found by."""
+        """All tables of each lane, and all that calls are found by."""
         tracemalloc.start()
         try:
             seen = CallView()
             for caller, callee in ((PBX, TRUNK), (JAPAN, PBX)):
                 _fill(seen, caller, callee)
+            _fill(seen, PHONE, TRUNK, HOME)
             memory = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
         for name, (size, capacity) in seen.stages.sizes().items():
             assert size == capacity, name
         sys.stdout.write(f"{memory} bytes in memory\n")
-        assert memory <= 6_000_000
+        assert memory <= 9_000_000
 
     def test_invites_of_one_call(self) -> None:
         seen = Watched()

@@ -19,6 +19,7 @@ ORDER = [
     "foreign-registration",
     "blocked-destination",
     "country-rotation",
+    "country-rotation-first-week",
     "country-surge",
     "country-surge-watch",
     "distributed-guessing",

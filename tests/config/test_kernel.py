@@ -3,7 +3,7 @@
 import pytest
 from builders import RULES
 from ringfence.config import assemble, fails_open, first_plan, kernel_plan, parse_config
-from ringfence.netfilter.nft import Plan, render
+from ringfence.netfilter.nft import Home, Plan, render
 
 
 def plan(text: str) -> Plan:
@@ -102,6 +102,9 @@ def test_the_first_plan_leaves_out_the_home_networks_alone() -> None:
     )
 
 
+HOME = Home(9, "whole 1 1 7")
+
+
 @pytest.mark.parametrize(
     "text", ["", "[offload]\norigin = false\ntls_home_only = true\n"]
 )
@@ -109,12 +112,14 @@ def test_home_networks_that_a_killed_agent_left_hold_on(text: str) -> None:
     config = parse_config(text, "test")
     settings = assemble(config)
     whole = kernel_plan(config, settings, ("wan",))
-    first = first_plan(whole, settings, home_is_there=True)
+    first = first_plan(whole, settings, HOME)
     assert first.networks().not_foreign == ((), ())
-    assert first == whole._replace(networks=first.networks, home_stays=True)
+    assert first == whole._replace(networks=first.networks, home_stays=HOME)
     ruleset = render(first, native_queue=True)
     assert "delete set inet ringfence exempt4" in ruleset
     assert "delete set inet ringfence home4" not in ruleset
+    assert 'return comment "whole 1 1 7"' in ruleset, "of whom is not known here"
+    assert "delete rule inet ringfence home_mark handle 9\n" in ruleset
     asked = "goto register" if not text else "goto tls"
     assert f"{asked}\n" in ruleset or f"{asked} " in ruleset
     without = render(first_plan(whole, settings), native_queue=True)
@@ -126,4 +131,4 @@ def test_home_networks_that_nobody_asks_for_any_more_go() -> None:
     config = parse_config("[offload]\norigin = false\n", "test")
     settings = assemble(config)
     whole = kernel_plan(config, settings, ("wan",))
-    assert not first_plan(whole, settings, home_is_there=True).home_stays
+    assert first_plan(whole, settings, HOME).home_stays is None

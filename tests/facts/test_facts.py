@@ -34,6 +34,44 @@ FULL = invite(
 )
 EMPTY = b"OPTIONS sip:x SIP/2.0\r\n\r\n"
 
+
+class Remembered:
+    """Answers of a line that was watched for a week."""
+
+    def is_new(self) -> bool:
+        return True
+
+    def usual_calls(self) -> int:
+        return 3
+
+    def days_since_international(self) -> int | None:
+        return 61
+
+    def days_watched(self) -> int:
+        return 7
+
+    def budget_left(self) -> int | None:
+        return 4_999
+
+    def in_hours(self) -> bool | None:
+        return True
+
+    def source_unusual(self) -> bool:
+        return False
+
+    def redials(self) -> bool:
+        return False
+
+    def follows_inbound(self) -> bool:
+        return True
+
+    def call_seconds(self) -> int:
+        return 30
+
+    def call_answered(self) -> bool:
+        return True
+
+
 EXPECTED: dict[str, tuple[object, object]] = {
     "method": ("INVITE", "OPTIONS"),
     "status": (None, None),
@@ -71,6 +109,20 @@ EXPECTED: dict[str, tuple[object, object]] = {
     "called_tail": (LISTED[-7:], None),
     "via_host": (JAPAN, None),
     "via_branch": ("z9hG4bKtop", None),
+    "destination_tier": ("block", None),
+    "destination_zone": ("SL", None),
+    "destination_range": ("2327612", None),
+    "follows_inbound": (True, None),
+    "redials": (False, None),
+    "in_hours": (True, None),
+    "destination_new": (True, None),
+    "usual_calls": (3, None),
+    "days_since_international": (61, None),
+    "days_watched": (7, None),
+    "source_unusual": (False, None),
+    "budget_left": (4_999, None),
+    "call_seconds": (30, None),
+    "call_answered": (True, None),
 }
 """Each fact of the full message from abroad, and of the empty one from inside."""
 
@@ -88,6 +140,7 @@ def test_every_fact_is_tested() -> None:
 @pytest.mark.parametrize("name", VOCABULARY)
 def test_fact(name: str) -> None:
     full, empty = facts(udp(FULL, ABROAD)), facts(udp(EMPTY, INSIDE))
+    full.history = Remembered()
     assert (full.value(name), empty.value(name)) == EXPECTED[name]
     assert full.value(name) == EXPECTED[name][0], "the same when asked again"
 

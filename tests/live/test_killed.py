@@ -25,6 +25,8 @@ both_bindings = pytest.mark.parametrize("binding", ["auto", "python"])
 DURING_RELOAD = (0.0, 0.003, 0.01, 0.02, 0.04, 0.08)
 DURING_START = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 """Seconds from the signal, or from exec, to the kill."""
+AFTER_READY = (0.0, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03)
+"""Seconds from `ready` to the kill: the home networks are looked at, or put in."""
 
 
 def phone(lab: Lab, port: int = SIP_PORT, user: str = "300") -> Phone:
@@ -75,8 +77,12 @@ def hold_without_agent(lab: Lab, honest: Phone, *, shielded: bool = True) -> Non
     """Check what holds while nobody listens."""
     assert honest.register().ok
     assert honest.call("0312345678").ok
-    if not shielded:
-        return
+    if shielded:
+        hold_off_strangers(lab)
+
+
+def hold_off_strangers(lab: Lab) -> None:
+    """Check that the kernel drops what needs no agent, from this moment on."""
     before = [arrived(lab, source) for source in (SCANNER_JP, PHONE_ABROAD)]
     for source in (SCANNER_JP, PHONE_ABROAD):
         with lab.outside.udp(source) as stranger:
@@ -168,5 +174,55 @@ def test_killed_during_its_start(office: Lab, successor: bool) -> None:
         hold_without_agent(lab, honest, shielded=successor)
     assert unready >= 2, "some of them had not come to `ready`"
     agent = begin_again(lab, honest, fresh, banned=successor)
+    agent.stop()
+    assert lab.router.ruleset() == before
+
+
+def test_killed_while_it_looks_at_the_home_networks(office: Lab) -> None:
+    """They are there, so at no moment are they taken away to be put in again."""
+    lab, before = office, office.router.ruleset()
+    fresh = fresh_rules(lab)
+    honest = phone(lab)
+    agent = Agent(lab)
+    agent.wait_ready()
+    ban(agent)
+    kill(agent)
+    unfinished = 0
+    for delay in AFTER_READY:
+        agent = Agent(lab)
+        agent.wait_ready()
+        time.sleep(delay)
+        kill(agent)
+        hold_off_strangers(lab)  # before all else, in the few milliseconds it takes
+        unfinished += not agent.events("notice", notice="offload")
+        hold_without_agent(lab, honest)
+    assert unfinished >= 2, "some of them had not come to `offload`"
+    agent = begin_again(lab, honest, fresh)
+    agent.stop()
+    assert lab.router.ruleset() == before
+
+
+def test_killed_while_it_exchanges_the_home_networks(office: Lab) -> None:
+    """What it has begun and the next agent's work end in what the next one wants.
+
+    Meanwhile a REGISTER from abroad may pass: of other networks the kernel has no room
+    for two sets at once.
+    """
+    lab, before = office, office.router.ruleset()
+    fresh = fresh_rules(lab)
+    honest = phone(lab)
+    agent = Agent(lab)
+    agent.wait_ready()
+    ban(agent)
+    kill(agent)
+    for delay in AFTER_READY:
+        agent = Agent(lab, {"origin": {"home": ["JP", "NL"]}})
+        agent.wait_ready()
+        time.sleep(delay)
+        kill(agent)
+        assert honest.register().ok
+        agent = begin_again(lab, honest, fresh)
+        kill(agent)
+    agent = begin_again(lab, honest, fresh)
     agent.stop()
     assert lab.router.ruleset() == before

@@ -9,7 +9,7 @@ from lab.namespaces import Namespace
 from ringfence.errors import KernelError
 from ringfence.netfilter import asking, bans, netlink
 from ringfence.netfilter.control import Control
-from ringfence.netfilter.nft import COUNTERS, Plan
+from ringfence.netfilter.nft import COUNTERS, HOME_MARK, Plan, whole
 from ringfence.netfilter.origins import Networks, Ranges
 
 TABLE = """
@@ -80,7 +80,7 @@ def test_a_kernel_without_netlink(monkeypatch: pytest.MonkeyPatch) -> None:
     refuses(monkeypatch, OSError(93, "Protocol not supported"))
     with pytest.raises(KernelError, match="did not take it: Protocol not supp"):
         bans.counters()
-    assert not Control().home_is_there()
+    assert Control().home() is None
 
 
 def refuses(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
@@ -115,33 +115,60 @@ def test_nobody_in_particular_may_not_ask(entered: Namespace) -> None:
 
 
 HOME = Networks(not_foreign=Ranges(((1, 9),), ((1, 9),)))
+WHOLE = whole(HOME.not_foreign)
 WITHOUT = Plan(queue=5060, sip_ports=frozenset({5060}), wan=("lo",))
 
 
 @pytest.mark.netns
 @pytest.mark.parametrize(
-    ("plan", "asks"),
+    ("plan", "tells"),
     [
-        (WITHOUT, False),  # the chain is there, but nothing goes to it
-        (WITHOUT._replace(foreign_register=True, networks=lambda: HOME), True),
+        (WITHOUT, ""),  # the chain is there, but nothing in it
+        (WITHOUT._replace(foreign_register=True, networks=lambda: HOME), WHOLE),
         (
             WITHOUT._replace(
                 foreign_tls_ports=frozenset({5061}), networks=lambda: HOME
             ),
-            True,
+            WHOLE,
         ),
     ],
     ids=["neither", "register", "tls"],
 )
-def test_whether_rules_ask_for_the_home_networks(
-    entered: Namespace, plan: Plan, asks: bool
+def test_what_is_told_of_the_home_networks(
+    entered: Namespace, plan: Plan, tells: str
 ) -> None:
-    assert not asking.asks_home()
+    assert asking.home() is None
     control = Control()
     control.install(plan)
-    assert asking.asks_home() == asks == control.home_is_there()
+    told = asking.home()
+    assert (told.tells if told else "") == tells
+    assert told == control.home()
+    if told:
+        rules = entered.run(
+            "nft", "-a", "list", "chain", "inet", "ringfence", HOME_MARK
+        )
+        assert f'return comment "{tells}" # handle {told.handle}\n' in rules
     control.remove(keep_bans=True)
-    assert not asking.asks_home()
+    assert asking.home() is None
+
+
+COMMENT = b"\x00\x05some\x00"
+
+
+@pytest.mark.parametrize(
+    ("data", "comment"),
+    [
+        (COMMENT, "some"),
+        (b"\x01\x04abcd" + COMMENT + b"\x02\x00", "some"),
+        (b"\x01\x04abcd", ""),
+        (b"", ""),
+        (b"\x00", ""),
+        (b"\x01\xffab", ""),
+        (b"\x00\xffso", "so"),
+    ],
+)
+def test_comments_are_found_among_what_else_is_kept(data: bytes, comment: str) -> None:
+    assert asking._comment(data) == comment
 
 
 class Changing:

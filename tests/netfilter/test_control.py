@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from lab.namespaces import Namespace
 from ringfence.errors import KernelError
-from ringfence.netfilter import intervals, programs
+from ringfence.netfilter import asking, intervals, nft, programs
 from ringfence.netfilter.control import Control
 from ringfence.netfilter.nft import Plan
-from ringfence.netfilter.origins import Networks, Ranges
+from ringfence.netfilter.origins import NOBODY, Networks, Ranges
 
 PLAN = Plan(queue=5060, sip_ports=frozenset({5060}))
 OTHER = Plan(queue=5060, sip_ports=frozenset({5060, 5080}), mark=0xF00)
@@ -381,23 +381,141 @@ def test_while_home_networks_are_half_there_no_rule_asks_for_them(
     control = Control()
     control.install(PLAN)
     refilled(control, OFFLOADING)
-    assert control.home_is_there()
+    assert control.home() == asking.home() is not None
 
     def fails(*arguments: object) -> None:
-        assert not control.home_is_there()
+        assert control.home() is None
         raise KernelError("no memory")
 
     monkeypatch.setattr(intervals, "fill", fails)
     with pytest.raises(KernelError, match="no memory"):
         refilled(control, OFFLOADING._replace(networks=lambda: ELSEWHERE))
-    assert not control.home_is_there()
+    assert control.home() is None
     monkeypatch.undo()
 
     # What is in the kernel now is not what was there before.
     refilled(control, OFFLOADING)
     assert home4(entered) == "0.0.0.1-0.0.0.9, 0.0.0.20-0.0.0.29"
-    assert control.home_is_there()
+    assert control.home() == asking.home() is not None
     control.remove()
+
+
+@pytest.mark.netns
+def test_the_next_agent_finds_the_home_networks_there(
+    entered: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At no moment is it without them: nothing makes them anew."""
+    fills = count_fills(monkeypatch, tmp_path)
+    killed = Control()
+    killed.install(PLAN)
+    refilled(killed, OFFLOADING)
+    whole = entered.ruleset()
+    assert fills() == 1
+
+    monkeypatch.setattr(nft, "render_hearing", lambda tells: "no ruleset at all")
+    agent = Control()
+    agent.install(OFFLOADING._replace(networks=lambda: NOBODY, home_stays=agent.home()))
+    assert entered.ruleset() == whole
+    refilled(agent, OFFLOADING)
+    assert entered.ruleset() == whole
+    assert fills() == 1
+    monkeypatch.undo()
+
+    # Others than the next agent wants hold on until it has begun to fill its own.
+    fills = count_fills(monkeypatch, tmp_path)
+    changed = Control()
+    wanted = OFFLOADING._replace(networks=lambda: ELSEWHERE)
+    changed.install(wanted._replace(networks=lambda: NOBODY, home_stays=agent.home()))
+    assert entered.ruleset() == whole
+    refilled(changed, wanted)
+    assert (home4(entered), fills()) == ("0.0.0.30-0.0.0.39", 2)
+    changed.remove()
+
+
+class Taken:
+    """Fills as it is done, but that after one set another agent is installed."""
+
+    def __init__(self, name: str, fill: Callable[..., None]) -> None:
+        self._name, self._fill = name, fill
+
+    def __call__(self, table: str, name: str, *rest: object) -> None:
+        self._fill(table, name, *rest)
+        if name == self._name:
+            Control().install(OTHER)
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("after", "complaint"),
+    [
+        ("home4", "another process has put its ruleset in meanwhile"),
+        ("home6", "nft did not take the ruleset: "),
+    ],
+)
+def test_what_an_agent_left_under_way_does_not_outdo_the_next(
+    entered: Namespace, monkeypatch: pytest.MonkeyPatch, after: str, complaint: str
+) -> None:
+    """Its sets are gone; rules that ask for new ones would drop the home country."""
+    control = Control()
+    control.install(OTHER)
+    others = entered.ruleset()
+    monkeypatch.setattr(intervals, "fill", Taken(after, intervals.fill))
+    with pytest.raises(KernelError, match=complaint):
+        refilled(control, OFFLOADING)
+    assert entered.ruleset() == others
+    assert asking.home() is None
+    control.remove()
+
+
+@pytest.mark.netns
+def test_home_networks_filled_by_two_at_once(
+    entered: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later one has its way, and whole."""
+    control = Control()
+    control.install(PLAN)
+    fill = intervals.fill
+
+    def other_begins(*arguments: object) -> None:
+        monkeypatch.setattr(intervals, "fill", fill)
+        other = Control()
+        other.native_queue = control.native_queue
+        other.refill(OFFLOADING._replace(networks=lambda: ELSEWHERE))
+        fill(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(intervals, "fill", other_begins)
+    with pytest.raises(KernelError, match="another process has put"):
+        control.refill(OFFLOADING)
+    assert home4(entered) == "0.0.0.30-0.0.0.39"
+    assert asking.home() == control.home() is not None
+    control.remove()
+
+
+@pytest.mark.netns
+def test_a_refill_that_ends_while_the_next_agent_is_installed(
+    entered: Namespace,
+) -> None:
+    killed = Control()
+    killed.install(PLAN)
+    killed.refill(OFFLOADING)
+    agent = Control()
+    found = agent.home()
+    killed.refill(OFFLOADING)
+    assert agent.home() != found
+    first = OFFLOADING._replace(networks=lambda: NOBODY, home_stays=found)
+    whole = entered.ruleset()
+    agent.install(first._replace(source_rate=9, wan=("lo",)))
+    assert "limit rate over 9/second" in entered.ruleset()
+    agent.install(first)
+    assert entered.ruleset() == whole
+
+    # There are none any more: whatever asked for them would drop the home country.
+    killed.refill(PLAN)
+    without = entered.run("nft", "list", "table", "inet", "ringfence")
+    with pytest.raises(KernelError, match="nft did not take the ruleset: "):
+        agent.install(first)
+    assert entered.run("nft", "list", "table", "inet", "ringfence") == without
+    agent.remove()
 
 
 @pytest.mark.netns

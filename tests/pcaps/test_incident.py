@@ -14,6 +14,7 @@ from statistics import mean
 import incident
 import pytest
 import theft
+from behaviour import RULES as BEHAVIOUR
 from builders import ABROAD, JAPAN, REPOSITORY, engine
 from call import Call
 from incident import (
@@ -243,7 +244,7 @@ def test_where_the_thief_comes_from(entry: str) -> None:
         if passing.call is not None and passing.call.theft:
             ends.update((passing.packet[12:16], passing.packet[16:20]))
 
-    site = engine("[numbers]\nallow = ['232']\n")
+    site = engine("[numbers]\nallow = ['232']\n[budget]\nday = 0\nmonth = 0\n")
     outcome = judge(site, Traffic(scenario, friday), seen)
     assert outcome.hindered() == []
     assert len(outcome.let_through()) > 200, "he calls, whether he may register or not"
@@ -273,7 +274,8 @@ def test_one_call_in_ten_minutes_at_night_to_ten_countries(slow: list[Call]) -> 
 
 def test_no_list_knows_of_the_slow_theft(slow: list[Call]) -> None:
     days = range(theft.FIRST_DAY, theft.FIRST_DAY + 2)
-    outcome = judge(engine(), Traffic(SLOW, days))
+    only_lists = "".join(f"[rules.{rule}]\nmode = 'off'\n" for rule in BEHAVIOUR)
+    outcome = judge(engine(only_lists), Traffic(SLOW, days))
     assert outcome.stopped == []
     assert len(outcome.let_through()) == sum(
         local(call.begin)[0] in days for call in slow

@@ -5,23 +5,25 @@ import pytest
 from builders import RULES
 from ringfence.bundle.embedded import load_destinations, read_text
 from ringfence.calls import RateTable
+from ringfence.calls.terms import Terms
+from ringfence.config.terms import local
 from ringfence.logged import Event
 from ringfence.reporting import composing
 from ringfence.reporting.composing import compose
 from ringfence.reporting.document import Bars, Columns, Document, Heat, Section, Table
 from ringfence.reporting.events import line_of
 from ringfence.reporting.forms import Forms, country_names
-from ringfence.reporting.making import local_time
 from ringfence.reporting.tally import Tally
 from ringfence.reporting.text import MAX_ROWS, terminal_lines
 
 RATES = RateTable.from_csv(read_text(RULES, "rates.csv"), "rates.csv")
-FORMS = Forms("en", country_names(load_destinations(RULES), "en"), local_time)
+TERMS = Terms(RATES, currency="JPY", calendar=local)
+FORMS = Forms("en", country_names(load_destinations(RULES), "en"), local)
 DAY = monthlog.BEGIN
 
 
 def composed(*events: Event, passed_over: int = 0) -> Document:
-    tally = Tally(RATES, local_time)
+    tally = Tally(TERMS)
     for event in events:
         line = line_of(event)
         assert line is not None
@@ -111,8 +113,18 @@ def test_accounts_without_a_price_are_ordered_by_calls() -> None:
             "still closed, until 2026-11-01 01:00",
             "many. To open: ringfence allow 232",
         ),
-        ({"until": DAY + 3_600}, 7_200, "2026-11-01 01:00", "many"),
-        ({"until": None}, 7_200, "still closed when the log ends", "many"),
+        (
+            {"until": DAY + 3_600},
+            7_200,
+            "2026-11-01 01:00 or later: the log does not say",
+            "many. To open: ringfence allow 232",
+        ),
+        (
+            {"until": None},
+            7_200,
+            "still closed when the log ends",
+            "many. To open: ringfence allow 232",
+        ),
     ],
 )
 def test_closures_without_a_closing_notice(

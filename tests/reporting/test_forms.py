@@ -3,12 +3,12 @@
 import pytest
 from builders import RULES
 from ringfence.bundle.embedded import load_destinations
+from ringfence.config.terms import local
 from ringfence.reporting.forms import Forms, amount, country_names
-from ringfence.reporting.making import local_time
 from ringfence.reporting.tally import OTHERS
 
 LIST = load_destinations(RULES)
-EN, JA = (Forms(lang, country_names(LIST, lang), local_time) for lang in ("en", "ja"))
+EN, JA = (Forms(lang, country_names(LIST, lang), local) for lang in ("en", "ja"))
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,21 @@ from hostile import TEXTS, logs
 from hypothesis import given, settings
 from ringfence.bundle.embedded import load_destinations, read_text
 from ringfence.calls import RateTable
+from ringfence.calls.terms import Terms
+from ringfence.config.terms import local
 from ringfence.logged import event_of
 from ringfence.reporting.composing import compose
 from ringfence.reporting.document import Document
 from ringfence.reporting.events import CallLine, line_of
 from ringfence.reporting.forms import Forms, country_names
-from ringfence.reporting.making import local_time, stamp
+from ringfence.reporting.making import stamp
 from ringfence.reporting.page import page
 from ringfence.reporting.rows import COLUMNS, CallRows, cell
 from ringfence.reporting.tally import Tally
 from ringfence.reporting.text import terminal_lines
 
 RATES = RateTable.from_csv(read_text(RULES, "rates.csv"), "rates.csv")
+TERMS = Terms(RATES, currency="JPY", calendar=local)
 NAMES = country_names(load_destinations(RULES), "en")
 JA = country_names(load_destinations(RULES), "ja")
 
@@ -86,7 +89,7 @@ def parsed(text: str) -> Page:
 
 def reported(events: list[dict[str, Any]], lang: str = "en") -> tuple[Document, str]:
     """Report what was logged; returns the calls as CSV too."""
-    tally = Tally(RATES, local_time)
+    tally = Tally(TERMS)
     out = io.StringIO(newline="")
     rows = CallRows(out, stamp)
     for event in events:
@@ -96,7 +99,7 @@ def reported(events: list[dict[str, Any]], lang: str = "en") -> tuple[Document, 
             tally.take(line)
         if isinstance(line, CallLine):
             rows.add(line)
-    forms = Forms(lang, NAMES if lang == "en" else JA, local_time)
+    forms = Forms(lang, NAMES if lang == "en" else JA, local)
     return compose(tally, forms, 0, "+09:00"), out.getvalue()
 
 

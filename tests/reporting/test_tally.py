@@ -5,19 +5,21 @@ import pytest
 from builders import RULES
 from ringfence.bundle.embedded import read_text
 from ringfence.calls import RateTable
+from ringfence.calls.terms import Terms
+from ringfence.config.terms import local
 from ringfence.logged import Event
 from ringfence.reporting import tally as module
 from ringfence.reporting.events import line_of
-from ringfence.reporting.making import local_time
 from ringfence.reporting.tally import ASSUMED_S, OTHERS, Tally
 
 RATES = RateTable.from_csv(read_text(RULES, "rates.csv"), "rates.csv")
+TERMS = Terms(RATES, currency="JPY", calendar=local)
 DAY = monthlog.BEGIN
 STOP: Event = {"end": "stopped", "country": "SL", "number": "2327612xxxx", "rule": "r"}
 
 
 def tallied(*events: Event) -> Tally:
-    tally = Tally(RATES, local_time)
+    tally = Tally(TERMS)
     for event in events:
         line = line_of(event)
         if line is not None:
@@ -79,6 +81,8 @@ def test_inbound_and_domestic_calls_cost_nothing() -> None:
     tally = tallied(
         monthlog.priced(DAY, 60, "US", direction="in"),
         monthlog.priced(DAY, 60, "US", abroad=False),
+        # A call from outside, passed on to a telephone of ours there.
+        monthlog.priced(DAY, 60, "US", abroad=False, **{"class": "extension"}),
     )
     assert (tally.calls_in, tally.home_out, tally.total.tried) == (1, 1, 0)
 

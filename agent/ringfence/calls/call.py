@@ -149,7 +149,7 @@ class Call:
         """Return the same call as one that begins now, its INVITEs sent already."""
         call = copy(self)
         call.serial, call.begun, call.last = serial, now, now.mono
-        call.ended, call.status, call.why = None, 0, ""
+        call.answered, call.ended, call.status, call.why = None, None, 0, ""
         call.carried, call.follows, call.dialogs = 0, None, {}
         call.paths = dict(self.paths)
         return call

@@ -7,7 +7,8 @@ numbers are never asked about here; calls that run are left alone.
 A closure ends by itself. It goes on for longer if at its end `PERSISTENT` calls were
 stopped since it began or was last extended: that is a machine, or somebody who should
 ask. One that comes again begins with the next length. An incident is all of that, from
-the opening to the end: it is told of twice.
+the opening to the end: it is told of twice. One that is `TOLD` closes nothing; it goes
+on until nothing was stopped for its length.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from ringfence.facts.facts import number_range, zone
 from ringfence.facts.numbers import Reading
-from ringfence.rules.closes import WHATS, Close
+from ringfence.rules.closes import TOLD, WHATS, Close
 from ringfence.state import BoundedTable
 
 GROWTH: Final = 4
@@ -88,7 +89,9 @@ class Closure:
     @property
     def key(self) -> Key:
         """What it is found by."""
-        return self.what, self.subject, self.monitor
+        # Of calls stopped one after the other, one incident is enough, wherever to.
+        subject = "" if self.what == TOLD else self.subject
+        return self.what, subject, self.monitor
 
     @property
     def opens_with(self) -> str:
@@ -97,6 +100,7 @@ class Closure:
             "country": self.subject.removeprefix("+"),
             "sequence": self.subject,
             "binding": self.subject,
+            TOLD: self.subject.removeprefix("+"),
         }
         return f"ringfence allow {names.get(self.what, ALL)} --for 2h"
 
@@ -145,6 +149,13 @@ class Closures:
         """Nothing is closed, and nothing open."""
         return not (self._running or self._waiting)
 
+    @property
+    def by_budget(self) -> bool:
+        """Something is closed for as long as the budget is used up."""
+        return any(one.until == inf for one in self) or any(
+            left == inf for _, left in self._waiting
+        )
+
     def close(
         self,
         closing: Close,
@@ -163,9 +174,11 @@ class Closures:
         runs already.
         """
         subject = _subject(closing.what, reading, caller)
-        if subject is None or (closing.what, subject, monitor) in self._running:
+        if subject is None:
             return None
         closure = Closure(closing.what, subject, monitor=monitor)
+        if closure.key in self._running:
+            return None
         mono, wall = now
         closure.rule, closure.reason = rule, reason[:MAX_TEXT]
         closure.code = reading.e164
@@ -227,6 +240,18 @@ class Closures:
         closure.stopped += 1
         closure.recent += 1
         closure.cost += cost
+        self.changed = True
+
+    def telling(self, *, monitor: bool) -> Closure | None:
+        """Return the incident of calls that are stopped and only told of."""
+        return self._running.get((TOLD, "", monitor))
+
+    def goes_on(self, closure: Closure, cost: int, mono: float, *, held: bool) -> None:
+        """Count a call for an incident that is only told of; `held`: it passes."""
+        closure.passed += held
+        closure.stopped += not held
+        closure.cost += 0 if held else cost
+        closure.until = mono + closure.length.first
         self.changed = True
 
     def opened(self, reading: Reading, caller: Caller, mono: float) -> bool:
@@ -390,14 +415,14 @@ def _covers(what: str, closure: Closure) -> bool:
         return True
     if not what.isdecimal():
         return False
-    if closure.what == "country":
+    if closure.what in ("country", TOLD):
         # A country code; a longer one is a part of the country.
         return len(what) <= 3 and closure.code.startswith(what)
     return closure.what == "sequence" and closure.subject.startswith(what)
 
 
 def _subject(what: str, reading: Reading, caller: Caller) -> str | None:
-    if what == "country":
+    if what in ("country", TOLD):
         return zone(reading)
     if what == "binding":
         return caller.binding
@@ -428,7 +453,7 @@ def _read_closure(one: object) -> tuple[Closure, float] | None:
         and isinstance(length, list)
         and len(length) == 2
         and all(isinstance(n, int | float) and 0 <= n <= DECAY for n in length)
-        and one["what"] in WHATS
+        and one["what"] in (*WHATS, TOLD)
         and one["step"] <= MAX_CLOSURES
         and (left is None or _is_count(left))
     ):

@@ -114,6 +114,8 @@ class Ledger:
         self._since = 0.0
         self._jumped = False
         self._minute = (-1.0, 0)
+        self._weighed: tuple[object, ...] | None = None
+        """What the sums were last held against limits by; None once they change."""
 
     def watch(self, now: Instant) -> None:
         """Let time pass; to be called often, as days without any call count too."""
@@ -192,6 +194,11 @@ class Ledger:
         has changed.
         """
         self._look(now)
+        # Asked every few seconds; while nobody calls abroad nothing has changed.
+        weighed = limits, self._label(now.wall), self._jumped, self._old(now)
+        if weighed == self._weighed and not self._running:
+            return []
+        self._weighed = weighed
         found: list[Reached] = []
         for period in ("day", "month"):
             limit = self.limit(period, limits, now)
@@ -278,6 +285,7 @@ class Ledger:
         elif abs(offset - self._offset) >= JUMP:
             before = self._date(Instant(now.mono, now.mono + self._offset))
             self._jumped = True
+            self._weighed = None
             self._date_anew(now)
             self._added_until = -1.0
             after = self._date(now)
@@ -301,6 +309,7 @@ class Ledger:
 
     def _book(self, mono: float, spent: int, now: Instant) -> None:
         """Add a cost of a monotonic moment."""
+        self._weighed = None
         date = self._label(now.wall - (now.mono - mono))
         key = int(mono // QUARTER), date
         first, before = self._entries.get(key, (mono, 0))

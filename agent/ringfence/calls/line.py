@@ -14,9 +14,10 @@ from typing import Final
 from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call, Event
 from ringfence.calls.closures import Caller, Closure, Closures
-from ringfence.calls.events import BudgetShare, CallOver, End, Incident, Told
+from ringfence.calls.events import BudgetShare, Incident, Told
 from ringfence.calls.identity import asker, sequence
 from ringfence.calls.ledger import Ledger
+from ringfence.calls.over import call_over, stopped_call
 from ringfence.calls.rates import MILLI
 from ringfence.calls.tallies import Tallies
 from ringfence.calls.terms import Terms
@@ -31,6 +32,7 @@ from ringfence.facts.numbers import Reading
 from ringfence.facts.targets import REDIRECTIONS
 from ringfence.packet import Instant
 from ringfence.rules import Rule, RuleSet
+from ringfence.rules.counts import MAX_CALLS
 from ringfence.rules.outcome import enforced, overridden
 from ringfence.state import BoundedTable
 
@@ -51,14 +53,6 @@ REPEATED_FOR: Final = 64.0
 
 REDIALLED_FOR: Final = 1_800.0
 """Seconds in which somebody tries again whom nobody has answered."""
-
-_ENDS: Final[dict[str, End]] = {
-    "bye": "bye",
-    "cancelled": "cancel",
-    "refused": "refused",
-    "unanswered": "timeout",
-    "lost": "timeout",
-}
 
 
 class Line:
@@ -88,6 +82,9 @@ class Line:
             MAX_ATTEMPTS, REDIALLED_FOR
         )
         """Numbers abroad that were called in vain, until they are called again."""
+        self._of_late: deque[tuple[float, int, bool]] = deque(maxlen=MAX_CALLS + 1)
+        """Calls that were stopped and closed nothing: when, what each would have cost
+        at least, and whether it passed all the same. As many as rules can count."""
         self._ticked = -inf
 
     def use(self, world: World, rules: RuleSet, terms: Terms, *, monitor: bool) -> None:
@@ -131,8 +128,10 @@ class Line:
         self.ledger.watch(now)
         self._take(self.view.tick(now), now)
         limits = self._terms.limits
-        left = self.ledger.left(limits, now)
-        has_room = left is None or left >= MILLI
+        has_room = not self.closures.by_budget
+        if not has_room:
+            left = self.ledger.left(limits, now)
+            has_room = left is None or left >= MILLI
         for closure in self.closures.tick(now.mono, budget_left=has_room):
             self._closed(closure, now)
         for reached in self.ledger.reached(limits, now):
@@ -163,7 +162,11 @@ class Line:
         self._take(self.view.stopped(facts, now), now)
         if facts.message.method != "INVITE" or ruling.rule == "banned":
             return
-        asks = facts.side == "inside" or facts.message.credentials is not None
+        asks = (
+            facts.side == "inside"
+            or facts.message.credentials is not None
+            or self._signed_in_from(facts, now.mono)
+        )
         reading = facts.reading
         if asks and reading is not None and reading.abroad and self._first(facts, now):
             self._refused(facts, reading, ruling, now)
@@ -177,12 +180,14 @@ class Line:
         if dials and ruling.source != "builtin":
             reading = facts.reading
             if reading is not None and reading.abroad:
-                return self._abroad(facts, reading, now)
+                return self._abroad(facts, reading, ruling, now)
         self._take(self.view.seen(facts, now), now)
         return None
 
-    def _abroad(self, facts: Facts, reading: Reading, now: Instant) -> Ruling | None:
-        """Judge what dials abroad."""
+    def _abroad(
+        self, facts: Facts, reading: Reading, ruling: Ruling, now: Instant
+    ) -> Ruling | None:
+        """Judge what dials abroad; `ruling` lets it pass."""
         view, calls = self.view, facts.message.method == "INVITE"
         if calls and view.known(facts) is not None:
             self._take(view.seen(facts, now), now)
@@ -205,6 +210,10 @@ class Line:
                     self._take([one for one in events if one.call is not begun], now)
                     return hit
                 held = held or hit
+                watched = hit if ruling.would is None else ruling
+                shows_again = begun.direction == "in"
+                if watched and not shows_again and self._closes_nothing(watched):
+                    self._one_more(facts, reading, now, held=True)
             if begun.direction == "out":
                 begun.noted = CallFacts(facts, judged=not opened)
         self._take(events, now)
@@ -311,7 +320,7 @@ class Line:
         self.changed |= ours
         # A call that our PBX passes on is told of once: by the leg that is billed.
         if call.costs or (call.direction == "in" and not call.abroad):
-            self._told.append(self._record(call, cost, now))
+            self._told.append(call_over(call, cost, now, self._world))
         noted = call.noted
         if not isinstance(noted, CallFacts) or not (noted.judged and call.counts):
             return
@@ -404,13 +413,23 @@ class Line:
         return rule.judges == "destination" and facts.world.numbers.only_logs
 
     def _first(self, facts: Facts, now: Instant) -> bool:
-        """Tell whether a refused INVITE is none of those that are repeated."""
+        """Tell whether a refused INVITE is none of those that are repeated.
+
+        A capture shows the one with credentials, too, that followed when nobody
+        refused.
+        """
         message, reading = facts.message, facts.reading
         number = "" if reading is None else reading.number
-        key = hash((asker(message), sequence(message)[0], number))
+        whose = asker(message)
+        key = hash((whose, sequence(message)[0], number))
         if self._attempts.get(key, now.mono):
             return False
         self._attempts.put(key, True, now.mono)
+        bare = hash((whose, number))
+        if message.credentials is None:
+            self._attempts.put(bare, True, now.mono)
+        elif self._attempts.pop(bare):
+            return False
         return True
 
     def _unit(self, reading: Reading) -> int:
@@ -422,52 +441,51 @@ class Line:
         self, facts: Facts, reading: Reading, ruling: Ruling, now: Instant
     ) -> None:
         """Tell of a call abroad that was stopped."""
-        self._told.append(
-            CallOver(
-                now.wall,
-                now.wall,
-                None,
-                None,
-                "out",
-                facts.account,
-                facts.source,
-                facts.origin.country,
-                reading.number,
-                reading.country,
-                reading.kind,
-                True,
-                None,
-                "stopped",
-                None,
-                ruling.rule,
-            )
-        )
+        self._told.append(stopped_call(facts, reading, ruling.rule, now.wall))
+        if self._closes_nothing(ruling):
+            self._one_more(facts, reading, now, held=False)
 
-    def _record(self, call: Call, cost: int | None, now: Instant) -> CallOver:
-        account, source = call.account, call.source
-        if call.passed_on and call.follows is not None:
-            account, source = call.follows.account, call.follows.source
-        begun, answered = call.begun, call.answered
-        ended = now.mono if call.ended is None else call.ended
-        origin = None if self._world is None else self._world.countries.country(source)
-        return CallOver(
-            begun.wall + ended - begun.mono,
-            begun.wall,
-            None if answered is None else answered.wall,
-            None if answered is None else call.talked(now.mono),
-            call.direction,
-            account,
-            source,
-            origin,
-            call.number,
-            call.country,
-            call.kind,
-            call.abroad,
-            cost,
-            _ENDS.get(call.why, "timeout"),
-            call.status or None,
-            None,
-        )
+    def _closes_nothing(self, ruling: Ruling) -> bool:
+        """Tell whether the owner hears nothing yet of what a rule stops."""
+        rule = self._by_id.get(ruling.rule or "")
+        return rule is None or rule.close is None
+
+    def _one_more(
+        self, facts: Facts, reading: Reading, now: Instant, *, held: bool
+    ) -> None:
+        """Tell the owner if call after call is stopped and nothing closed by it.
+
+        `held`: this one passes, since the rule that it met only watches.
+        """
+        known = facts.side == "inside" or self._signed_in_from(facts, now.mono)
+        rules = self._rules.stopped
+        if not known or not rules:
+            return
+        cost = self._unit(reading)
+        for rule in rules:
+            running = self.closures.telling(monitor=held or rule.monitor)
+            if running is not None:
+                self.closures.goes_on(running, cost, now.mono, held=held)
+                return
+        self._of_late.append((now.mono, cost, held))
+        for rule in rules:
+            if rule.match(facts) is None or overridden(rule, facts):
+                continue
+            count, within = 0, 0.0
+            if rule.count is not None:
+                within = rule.count.within
+                count = self.tallies.counted(rule, facts, now.mono)
+                if not count:
+                    continue
+            why, caller = rule.explain(facts, "", count), _caller(facts)
+            monitor = held or rule.monitor
+            closure = self._close(rule, why, reading, caller, now, 0, monitor=monitor)
+            if closure is not None:
+                for at, unit, passed in self._of_late:
+                    if now.mono - at <= within and passed == held:
+                        self.closures.goes_on(closure, unit, now.mono, held=held)
+                self._of_late.clear()
+                return
 
 
 def _caller(facts: Facts) -> Caller:

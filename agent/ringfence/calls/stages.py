@@ -44,8 +44,9 @@ CAPACITY: Final[dict[State, int]] = {
     State.QUIET: 128,
     State.OVER: 256,
 }
-"""Calls of each state and direction; the oldest goes first. Calls in and out are kept
-apart, so that strangers who call in push no call out. 1.6 kB a call, 6 MB in all."""
+"""Calls of each state and lane; the oldest goes first. Calls in and out are kept apart,
+so that strangers who call in push no call out, and those abroad that cost from those at
+home: a flood of these must not make one of them free. 1.6 kB a call, 9 MB in all."""
 
 _AGE: Final[dict[State, float]] = {
     State.CALLING: UNANSWERED_FOR,
@@ -57,7 +58,11 @@ _AGE: Final[dict[State, float]] = {
 }
 
 
-_DIRECTIONS: Final[tuple[Direction, ...]] = ("in", "out")
+_LANES: Final = ("in", "out", "abroad")
+
+
+def _lane(call: Call) -> str:
+    return "abroad" if call.abroad and call.direction == "out" else call.direction
 
 
 class Stages:
@@ -65,9 +70,9 @@ class Stages:
 
     def __init__(self, overdue: Callable[[int, Call], None]) -> None:
         """Start with none; `overdue` sees each call that has to leave its state."""
-        self._tables: dict[tuple[Direction, State], BoundedTable[int, Call]] = {
-            (direction, state): BoundedTable(CAPACITY[state], age, overdue)
-            for direction in _DIRECTIONS
+        self._tables: dict[tuple[str, State], BoundedTable[int, Call]] = {
+            (lane, state): BoundedTable(CAPACITY[state], age, overdue)
+            for lane in _LANES
             for state, age in _AGE.items()
         }
         self._counts: dict[tuple[str, str], int] = {}
@@ -77,19 +82,19 @@ class Stages:
         call.state = state
         if state in RUNNING:
             self._count(call, 1)
-        self._tables[call.direction, state].put(call.serial, call, mono)
+        self._tables[_lane(call), state].put(call.serial, call, mono)
 
     def move(self, call: Call, state: State, mono: float) -> None:
         """Let a call be in another state, or in the same one anew."""
         before = call.state
-        table = self._tables[call.direction, before]
+        table = self._tables[_lane(call), before]
         if before is state:
             table.put(call.serial, call, mono)
             return
         table.pop(call.serial)
         if before in RUNNING and state in RUNNING:  # counted it stays
             call.state = state
-            self._tables[call.direction, state].put(call.serial, call, mono)
+            self._tables[_lane(call), state].put(call.serial, call, mono)
             return
         if before in RUNNING:
             self._count(call, -1)
@@ -97,7 +102,7 @@ class Stages:
 
     def remove(self, call: Call) -> None:
         """Take a call out as if it had never been."""
-        self._tables[call.direction, call.state].pop(call.serial)
+        self._tables[_lane(call), call.state].pop(call.serial)
         if call.state in RUNNING:
             self._count(call, -1)
         call.state = State.OVER
@@ -109,9 +114,11 @@ class Stages:
 
     def talking(self, direction: Direction, mono: float) -> list[Call]:
         """Return the calls that are answered and not quiet, longest without sign first."""
-        table = self._tables[direction, State.TALKING]
-        found = (table.get(key, mono) for key in table)
-        return [call for call in found if call is not None]
+        lanes = ("out", "abroad") if direction == "out" else ("in",)
+        tables = [self._tables[lane, State.TALKING] for lane in lanes]
+        found = [table.get(key, mono) for table in tables for key in table]
+        calls = [call for call in found if call is not None]
+        return sorted(calls, key=lambda call: call.last)
 
     def at_once(self, direction: Direction, country: str | None = None) -> int:
         """Return how many calls ring or talk: to one country, or at all."""
@@ -129,8 +136,8 @@ class Stages:
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Return entries and capacity of every table, by name."""
         return {
-            f"calls {direction}, {state.name.lower()}": (len(table), table.capacity)
-            for (direction, state), table in self._tables.items()
+            f"calls {lane}, {state.name.lower()}": (len(table), table.capacity)
+            for (lane, state), table in self._tables.items()
         }
 
     def _count(self, call: Call, change: int) -> None:

@@ -41,7 +41,7 @@ class Tallies:
             return
         self._rules = rules
         before, self._counting = self._counting, {}
-        for rule in (*rules.starting, *rules.ending):
+        for rule in (*rules.starting, *rules.ending, *rules.stopped):
             if rule.count is not None:
                 known = before.get(rule.id)
                 if known is None or known.count != rule.count:

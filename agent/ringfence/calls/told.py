@@ -9,6 +9,7 @@ from typing import Final
 
 from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call
+from ringfence.calls.dates import FIRST_YEAR
 from ringfence.calls.ledger import Ledger
 from ringfence.calls.rates import MILLI
 from ringfence.calls.terms import Terms
@@ -59,6 +60,10 @@ class Told:
         days = self._baseline.days_since_abroad
         return None if days is None else int(days)
 
+    def days_watched(self) -> int:
+        """See `History`."""
+        return int(self._baseline.days_watched)
+
     def budget_left(self) -> int | None:
         """See `History`."""
         left = self._ledger.left(self._terms.limits, self._now)
@@ -69,7 +74,9 @@ class Told:
         terms = self._terms
         if terms.hours is None:
             return None
-        return terms.hours.contain(terms.calendar(self._now.wall))
+        at = terms.calendar(self._now.wall)
+        # A router without a clock chip begins in 1970: nobody knows what time it is.
+        return None if at.year < FIRST_YEAR else terms.hours.contain(at)
 
     def source_unusual(self) -> bool:
         """See `History`."""

@@ -29,7 +29,7 @@ from ringfence.calls.identity import (
     tag,
 )
 from ringfence.calls.relations import Relations
-from ringfence.calls.stages import Stages
+from ringfence.calls.stages import TALKS_FOR, Stages
 from ringfence.facts import Facts
 from ringfence.facts.facts import network_key
 from ringfence.packet import Instant
@@ -42,6 +42,9 @@ RFC 4028 section 7.3), under the same Call-ID."""
 MAX_PATHS: Final = 8
 """INVITEs of one call that are told apart; the oldest is forgotten first."""
 
+MAX_WAITING: Final = 3
+"""INVITEs of one call abroad without final answer: a PBX tries its trunks in turn."""
+
 MAX_DIALOGS: Final = 8
 """Phones that answer one call; further ones do not keep it open."""
 
@@ -49,6 +52,7 @@ MAX_HOPS: Final = 4
 """Hops of one call by way of our proxies that are told apart. Answers come back from
 the carrier's end, so the hop that costs is the first of them."""
 
+_OK: Final = 200
 _UNSEEN: Final = 1
 """Status of an answer that only its ACK tells of."""
 
@@ -87,10 +91,10 @@ class CallView:
             elif asked == b"BYE" and _ends(message.status or 0):
                 self._parted(facts, message)
         elif method == "INVITE":
-            if tag(message, "to"):
-                self._refreshed(facts, message)
-            else:
+            if not tag(message, "to") or self._unknown(facts, message):
                 self._invited(facts, message)
+            else:
+                self._refreshed(facts, message)
         elif method == "ACK":
             if facts.side == "inside":
                 self._acknowledged(facts, message)
@@ -106,7 +110,8 @@ class CallView:
         """Return the call that an INVITE is part of; None if it would begin one.
 
         One within a dialog is part of a call only if that dialog is known, and if
-        either both lead abroad or neither does.
+        either both lead abroad or neither does. A caller abroad is asked again by his
+        number, of which our end is the one that was called.
         """
         message = facts.message
         whose, reading = asker(message), facts.reading
@@ -118,9 +123,9 @@ class CallView:
             dialog = dialog_key(whose, message)
             for call in self._dialogs.get(dialog, ()):
                 ends = call.dialogs[dialog] or ()
-                if source in ends and target in ends and call.abroad >= reading.abroad:
+                fits = call.abroad >= reading.abroad or call.direction == "in"
+                if fits and source in ends and target in ends:
                     return call
-            return None
         number, _ = sequence(message)
         callee, called = network_key(facts.packet.dst), reading.number[:MAX_NAME]
         found = self._paths.get(path_key(whose, message, number, facts.network, callee))
@@ -213,6 +218,18 @@ class CallView:
         call.paths[path] = 0
         self._paths[path] = call
 
+    def _unknown(self, facts: Facts, message: Message) -> bool:
+        """Tell whether an INVITE within a dialog begins a call, as far as we know.
+
+        Of a dialog that nobody has seen begin: before we were started, or never. Whom
+        it is sent to may take it for a new call (RFC 3261 section 12.2.2).
+        """
+        reading = facts.reading
+        if facts.side != "inside" or reading is None or not reading.abroad:
+            return False
+        known = self.known(facts)
+        return known is None or dialog_key(asker(message), message) not in known.dialogs
+
     def _begin(self, call: Call) -> None:
         self._newest[call.key] = call
         self.relations.relate(call, self._now.mono)
@@ -229,7 +246,7 @@ class CallView:
         if call is None:
             return
         if 200 <= status < 300:
-            self._picked_up(call, dialog_key(whose, message), server)
+            self._picked_up(call, dialog_key(whose, message), server, path)
         elif call.state not in _OPEN:
             return
         elif status < 200:
@@ -250,12 +267,16 @@ class CallView:
         else:
             self._end(call, call.why or "refused")
 
-    def _picked_up(self, call: Call, dialog: int, server: bytes) -> None:
+    def _picked_up(self, call: Call, dialog: int, server: bytes, path: int) -> None:
         """Note a 2xx, or an ACK that tells of one."""
-        if call.state is State.OVER:
+        if self._elsewhere(call, dialog, path):
+            call = self._revived(call, path)
+        elif call.state is State.OVER:
             if call.answered is not None:
                 return
             call = self._revived(call)
+        if path in call.paths:
+            call.paths[path] = _OK
         if dialog not in call.dialogs and len(call.dialogs) < MAX_DIALOGS:
             call.dialogs[dialog] = (call.caller, server)
             hops = self._dialogs.get(dialog, ())
@@ -268,14 +289,29 @@ class CallView:
             self.stages.move(call, State.TALKING, self._now.mono)
             self._events.append(Event("answered", call))
 
-    def _revived(self, over: Call) -> Call:
-        """Begin a call again that was over too soon: it costs what it costs."""
+    @staticmethod
+    def _elsewhere(call: Call, dialog: int, path: int) -> bool:
+        """Tell whether a call abroad that was answered is so again, by whom another
+        INVITE of it went to: he bills it, too."""
+        return (
+            call.answered is not None
+            and call.abroad
+            and dialog not in call.dialogs
+            and call.paths.get(path) == 0
+        )
+
+    def _revived(self, over: Call, only: int = 0) -> Call:
+        """Begin a call again that was over too soon, or that two have answered: it
+        costs what it costs. `only`: the INVITE that is not of the old one."""
         self._serial += 1
         call = over.again(self._serial, self._now)
-        for path in over.paths:
+        if only:
+            call.paths = {only: over.paths.pop(only, 0)}
+        else:
+            over.paths = {}
+        for path in call.paths:
             if self._paths.get(path) is over:
                 self._paths[path] = call
-        over.paths = {}
         self._begin(call)
         return call
 
@@ -293,7 +329,7 @@ class CallView:
         server = network_key(facts.packet.dst)
         path = path_key(whose, message, number, facts.network, server)
         if path not in call.paths:  # a 2xx: its ACK has a branch of its own
-            self._picked_up(call, dialog, server)
+            self._picked_up(call, dialog, server, path)
         elif not call.paths[path]:
             call.paths[path] = _UNSEEN
             self._refused(call, 0)
@@ -349,7 +385,8 @@ class CallView:
 
     def _end(self, call: Call, why: str) -> None:
         call.why = why
-        call.ended = call.last if why == "lost" else self._now.mono
+        quiet = self._now.mono - call.last >= TALKS_FOR  # else there was no room for it
+        call.ended = call.last if why == "lost" and quiet else self._now.mono
         self._events.append(Event("ended", call))
         self.stages.move(call, State.OVER, self._now.mono)
 
@@ -394,7 +431,10 @@ def _joins(call: Call, called: str, number: bytes, callee: bytes) -> bool:
         return True
     if call.state not in _OPEN or call.cseq != number:
         return False
-    return not call.abroad or callee not in call.callees
+    if not call.abroad:
+        return True
+    waiting = sum(not status for status in call.paths.values())
+    return callee not in call.callees and waiting < MAX_WAITING
 
 
 def _ends(status: int) -> bool:

@@ -3,7 +3,7 @@
 from ringfence.config.schema import Config
 from ringfence.decision import Verdict
 from ringfence.engine import Settings
-from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.nft import Home, Plan
 from ringfence.netfilter.origins import exempt_of, networks_of
 
 FOREIGN_RULE = "foreign-registration"
@@ -44,15 +44,15 @@ def kernel_plan(config: Config, settings: Settings, wan: tuple[str, ...]) -> Pla
     )
 
 
-def first_plan(plan: Plan, settings: Settings, *, home_is_there: bool = False) -> Plan:
+def first_plan(plan: Plan, settings: Settings, home: Home | None = None) -> Plan:
     """Leave out what takes long to put in and the agent can do without.
 
     Until the whole plan is in place the agent judges every REGISTER itself; unless the
-    home networks of an agent that was killed are there, which then hold on.
+    home networks of an agent that was killed are there (`home`), which then hold on.
     """
-    if home_is_there and (plan.foreign_register or plan.foreign_tls_ports):
+    if home is not None and (plan.foreign_register or plan.foreign_tls_ports):
         return plan._replace(
-            networks=lambda: exempt_of(settings.world), home_stays=True
+            networks=lambda: exempt_of(settings.world), home_stays=home
         )
     return plan._replace(
         networks=lambda: exempt_of(settings.world),

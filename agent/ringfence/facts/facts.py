@@ -429,7 +429,8 @@ VOCABULARY: Final[dict[str, Fact]] = {
     "in_hours": Fact(
         bool,
         _history(lambda history: history.in_hours()),
-        "it is one of the hours for calls abroad; absent where none are configured",
+        "it is one of the hours for calls abroad; absent where none are configured, and "
+        "while the clock was not set",
         "call",
     ),
     "destination_new": Fact(
@@ -448,6 +449,12 @@ VOCABULARY: Final[dict[str, Fact]] = {
         int,
         _history(lambda history: history.days_since_international()),
         "whole days since the last call abroad; absent if there was none",
+        "call",
+    ),
+    "days_watched": Fact(
+        int,
+        _history(lambda history: history.days_watched()),
+        "whole days in which it was learnt what is usual on this line, in all runs",
         "call",
     ),
     "source_unusual": Fact(

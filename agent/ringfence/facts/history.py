@@ -21,11 +21,15 @@ class History(Protocol):
     def days_since_international(self) -> int | None:
         """Return the days since the last call abroad; None if there was none."""
 
+    def days_watched(self) -> int:
+        """Return the whole days in which this line's usual calls were learnt."""
+
     def budget_left(self) -> int | None:
         """Return what may still be spent, in whole units; None without a limit."""
 
     def in_hours(self) -> bool | None:
-        """Tell whether it is a time for calls abroad; None if all times are."""
+        """Tell whether it is a time for calls abroad; None if all times are, or while
+        the clock was not set."""
 
     def source_unusual(self) -> bool:
         """Tell whether the account has usual sources and this is none of them."""

@@ -10,8 +10,7 @@ import errno
 from typing import Final
 
 from ringfence.netfilter import netlink
-from ringfence.netfilter.nft import TABLE
-from ringfence.netfilter.shield import HOME_SETS
+from ringfence.netfilter.nft import HOME_MARK, TABLE, Home
 
 PATIENCE: Final = 5.0
 """Seconds for one piece of an answer; the kernel writes it while it is asked."""
@@ -25,11 +24,10 @@ _NEW_OBJECT, _GET_OBJECT = _NFTABLES | 18, _NFTABLES | 19  # NFT_MSG_NEWOBJ, …
 _INET: Final = 1  # NFPROTO_INET
 _OF_TABLE: Final = 1  # NFTA_OBJ_TABLE, NFTA_RULE_TABLE
 _NAME, _TYPE, _DATA = 2, 3, 4  # NFTA_OBJ_*
-_EXPRESSIONS: Final = 4  # NFTA_RULE_EXPRESSIONS
+_CHAIN, _HANDLE, _USERDATA = 2, 3, 7  # NFTA_RULE_*
+_COMMENT: Final = 0  # NFTNL_UDATA_RULE_COMMENT
 _COUNTER: Final = (1).to_bytes(4)  # NFT_OBJECT_COUNTER
 _PACKETS: Final = 2  # NFTA_COUNTER_PACKETS
-_LOOKUP_SET: Final = 1  # NFTA_LOOKUP_SET
-_VERDICT_CHAIN: Final = 2  # NFTA_VERDICT_CHAIN
 
 
 def counters(table: str = TABLE) -> dict[str, int]:
@@ -47,28 +45,24 @@ def counters(table: str = TABLE) -> dict[str, int]:
     return counted
 
 
-def asks_home(table: str = TABLE) -> bool:
-    """Tell whether rules in the kernel consult the home networks.
+def home(table: str = TABLE) -> Home | None:
+    """Return what is told of the home networks in the kernel; None for nothing.
 
-    They come when all the networks are there, never before. Raises OSError.
+    Raises OSError.
     """
-    rules = b"".join(
-        netlink.attributes(body, netlink.FAMILY_HEADER).get(_EXPRESSIONS, b"")
-        for body in _dump(_GET_RULE, _NEW_RULE, table)
-    )
-    # As the kernel writes an attribute, it is found at any depth.
-    return any(
-        netlink.attribute(_VERDICT_CHAIN, chain.encode() + b"\0") in rules
-        for chain in ("register", "tls")
-    ) and any(
-        netlink.attribute(_LOOKUP_SET, name.encode() + b"\0") in rules
-        for name in HOME_SETS
-    )
+    chain = netlink.attribute(_CHAIN, HOME_MARK.encode() + b"\0")
+    for body in _dump(_GET_RULE, _NEW_RULE, table, chain):
+        rule = netlink.attributes(body, netlink.FAMILY_HEADER)
+        if _text(rule.get(_CHAIN, b"")) == HOME_MARK:
+            handle = int.from_bytes(rule.get(_HANDLE, b""))
+            return Home(handle, _comment(rule.get(_USERDATA, b"")))
+    return None
 
 
-def _dump(question: int, answer: int, table: str) -> list[bytes]:
+def _dump(question: int, answer: int, table: str, only: bytes = b"") -> list[bytes]:
     """Ask for everything of one kind in a table; the bodies of the answers.
 
+    `only` is an attribute that says of what, for kernels that choose.
     Raises OSError, EINTR when the table has changed each time.
     """
     name = table.encode() + b"\0"
@@ -79,6 +73,7 @@ def _dump(question: int, answer: int, table: str) -> list[bytes]:
                 netlink.netfilter_message(
                     question,
                     netlink.attribute(_OF_TABLE, name),
+                    only,
                     family=_INET,
                     flags=netlink.REQUEST | netlink.DUMP,
                     sequence=sequence,
@@ -108,6 +103,17 @@ def _is_of(body: bytes, name: bytes) -> bool:
     """Tell whether this is of that table: old kernels do not choose."""
     found = netlink.attributes(body, netlink.FAMILY_HEADER)
     return body[:1] == bytes([_INET]) and found.get(_OF_TABLE) == name
+
+
+def _comment(data: bytes) -> str:
+    """Read what nft keeps with a rule: kind, length and value, one after another."""
+    at = 0
+    while at + 2 <= len(data):
+        kind, size = data[at], data[at + 1]
+        if kind == _COMMENT:
+            return _text(data[at + 2 : at + 2 + size])
+        at += 2 + size
+    return ""
 
 
 def _text(value: bytes) -> str:

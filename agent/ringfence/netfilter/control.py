@@ -6,21 +6,18 @@ Each program applies its text in one transaction or not at all, and what one did
 taken back when the next refuses: a failure leaves the kernel as it was.
 """
 
-import mmap
-import struct
-from collections.abc import Callable
+import os
 from typing import Final
 
 from ringfence.errors import KernelError
 from ringfence.forked import Forked
 from ringfence.netfilter import asking, intervals, nft, xtables
-from ringfence.netfilter.nft import Plan
+from ringfence.netfilter.nft import Home, Plan
 from ringfence.netfilter.origins import Ranges
 from ringfence.netfilter.programs import call, find, program
 from ringfence.netfilter.shield import HOME_SETS
 
-_TOLD: Final = struct.Struct("=?q")
-"""Whether there are home networks in the kernel, and which."""
+_TAKEN_OVER: Final = "another process has put its ruleset in meanwhile"
 
 _FAMILIES: Final = {"ip": "iptables", "ip6": "ip6tables"}
 
@@ -33,8 +30,6 @@ class Control:
         self._nft = program("nft", "nftables")
         self._found: dict[str, frozenset[str]] = {}
         """By family, the chains of the xtables table that were there before us."""
-        self._home: int | None = None
-        """Which home networks we know to be in the kernel; None for none."""
         self.native_queue = True
         """False once the kernel turned out to lack nft's queue statement."""
 
@@ -59,21 +54,35 @@ class Control:
                     f"this kernel queues packets neither by nft ({native}) nor by "
                     f"xtables ({error})"
                 ) from None
-        self._home = None
         try:
-            self._put(nft.render(plan, native_queue=self.native_queue))
+            self._put_first(plan)
         except KernelError:
             if not self.native_queue:
                 self._remove_xtables()
             raise
         self._spare(plan)
 
-    def home_is_there(self) -> bool:
-        """Tell whether an agent that was killed left the home networks in force."""
+    def _put_first(self, plan: Plan) -> None:
         try:
-            return asking.asks_home()
+            self._put(nft.render(plan, native_queue=self.native_queue))
+        except KernelError:
+            home = self.home()
+            if plan.home_stays is None or home in (None, plan.home_stays):
+                raise
+            # What a killed agent had begun has come to its end just now.
+            plan = plan._replace(home_stays=home)
+            self._put(nft.render(plan, native_queue=self.native_queue))
+
+    def home(self) -> Home | None:
+        """Tell of the home networks that are in force; None unless they are whole.
+
+        An agent that was killed has left them, or this one has put them in.
+        """
+        try:
+            told = asking.home()
         except OSError:
-            return False
+            return None
+        return told if told is not None and told.whole else None
 
     def refill(self, plan: Plan) -> None:
         """Replace what an earlier `install` put in; waiting packets stay.
@@ -81,30 +90,41 @@ class Control:
         When it fails the rules are as they were, but that the agent may have to judge
         every REGISTER by itself.
         """
-        self._home = self._refill(plan)
-
-    def _refill(self, plan: Plan) -> int | None:
-        """Do it; return what tells the home networks from others, None for none."""
-        home = None
         if plan.foreign_register or plan.foreign_tls_ports:
             networks = plan.networks()
-            home = hash(networks.not_foreign)
-            if home != self._home:
-                self._put_home(networks.not_foreign)
+            tells = nft.whole(networks.not_foreign)
+            home = self.home()
+            if home is None or home.tells != tells:
+                home = self._put_home(networks.not_foreign)
             exempt = networks._replace(not_foreign=Ranges())
-            plan = plan._replace(networks=lambda: exempt, home_stays=True)
+            plan = plan._replace(
+                networks=lambda: exempt, home_stays=home._replace(tells=tells)
+            )
         self._put(nft.render(plan, native_queue=self.native_queue))
         if not self.native_queue:
             self._install_xtables(plan)
         self._spare(plan)
-        return home
 
-    def _put_home(self, home: Ranges) -> None:
-        """Fill the home sets while no rule asks for them."""
-        self._put(nft.render_hearing())
+    def _put_home(self, home: Ranges) -> Home:
+        """Fill the home sets while no rule asks for them; return what is told of it.
+
+        Whoever installs or begins to fill meanwhile makes the sets anew: what goes on
+        here, perhaps for an agent that was killed, ends then.
+        """
+        tells = f"filling {os.urandom(8).hex()}"
+        self._put(nft.render_hearing(tells))
+        told = _told()
+        if told is None or told.tells != tells:
+            raise KernelError(_TAKEN_OVER)
+
+        def still_ours() -> None:
+            if _told() != told:
+                raise KernelError(_TAKEN_OVER)
+
         name4, name6 = HOME_SETS
-        intervals.fill(nft.TABLE, name4, home.ipv4, 4)
-        intervals.fill(nft.TABLE, name6, home.ipv6, 16)
+        intervals.fill(nft.TABLE, name4, home.ipv4, 4, still_ours)
+        intervals.fill(nft.TABLE, name6, home.ipv6, 16, still_ours)
+        return told
 
     def begin_refill(self, plan: Plan) -> "Refill":
         """Do `refill` in a process of its own, so that packets need not wait for it.
@@ -112,16 +132,7 @@ class Control:
         The home networks take a quarter of a second, or seconds on a small router,
         and 6 MB that would stay with the agent.
         """
-        before, self._home = self._home, None  # until it is known to have worked
-
-        def work() -> int | None:
-            self._home = before
-            return self._refill(plan)
-
-        return Refill(work, self._refilled)
-
-    def _refilled(self, home: int | None) -> None:
-        self._home = home
+        return Refill(lambda: self.refill(plan), "the ruleset could not be written")
 
     def face(self, wan: tuple[str, ...]) -> None:
         """Tell the ruleset which interfaces face strangers now."""
@@ -200,29 +211,21 @@ class Control:
 class Refill(Forked):
     """A refill that is under way; readable when it has come to its end."""
 
-    def __init__(
-        self, work: Callable[[], int | None], done: Callable[[int | None], None]
-    ) -> None:
-        """Begin; raises `OSError` when there is no process to be had.
-
-        `done` gets what the work returned, when that is over.
-        """
-        self._done = done
-        self._told = told = mmap.mmap(-1, _TOLD.size)  # both processes have it
-
-        def tell() -> None:
-            home = work()
-            _TOLD.pack_into(told, 0, home is not None, home or 0)
-
-        super().__init__(tell, "the ruleset could not be written")
-
     def finish(self) -> None:
         """Wait for the end; raises `KernelError` if it went wrong."""
         complaint = self.complaint()
         if complaint:
             raise KernelError(complaint)
-        known, home = _TOLD.unpack_from(self._told)
-        self._done(home if known else None)
+
+
+def _told() -> Home | None:
+    """What the kernel tells of the home networks; `KernelError` if it cannot."""
+    try:
+        return asking.home()
+    except OSError as error:
+        raise KernelError(
+            f"the kernel does not tell of its home networks: {error.strerror or error}"
+        ) from error
 
 
 def _restore(name: str) -> str:

@@ -8,7 +8,7 @@ Here each is small, so the set grows while it is filled: no rule may ask for it 
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -36,16 +36,24 @@ _VALUE: Final = 1  # NFTA_DATA_VALUE
 _INTERVAL_END: Final = struct.pack("!I", 1)  # NFT_SET_ELEM_INTERVAL_END
 
 
-def fill(table: str, name: str, ranges: Sequence[Range], width: int) -> None:
+def fill(
+    table: str,
+    name: str,
+    ranges: Sequence[Range],
+    width: int,
+    before: Callable[[], None] = lambda: None,
+) -> None:
     """Add ranges to a set of a table of family inet; `KernelError` if it cannot be.
 
     The ranges must be sorted and must not touch (`origins.Ranges`); `width` is the
-    number of bytes of an address. What was added before an error stays.
+    number of bytes of an address. `before` is called ahead of each transaction. What
+    was added before an error, its own or one of `before`, stays.
     """
     try:
         with netlink.open_netfilter() as kernel:
             kernel.settimeout(PATIENCE)
             for sequence, part in enumerate(_parts(ranges), 1):
+                before()
                 kernel.send(transaction(table, name, part, width, sequence))
                 _expect_acknowledgement(kernel, sequence)
     except OSError as error:

@@ -23,7 +23,8 @@ a table leaves its sets alone, so bans outlive a reload and a killed agent.
 
 The home networks, tens of thousands of elements, are no part of that transaction: a
 router of 128 MB has no room for one so large. `intervals.py` puts them in, a few at a
-time, while no rule asks for them.
+time, while no rule asks for them. A rule that no packet comes to (`HOME_MARK`) tells
+which are there: it outlives its agent, and the next need not put them in again.
 """
 
 from collections.abc import Callable
@@ -31,13 +32,18 @@ from typing import Final, NamedTuple
 
 from ringfence.netfilter import shield
 from ringfence.netfilter.marks import ANSWER, BAN_STEPS, RESET, Code
-from ringfence.netfilter.origins import NOBODY, Networks
+from ringfence.netfilter.origins import NOBODY, Networks, Ranges
 
 TABLE: Final = "ringfence"
 
 FW4_SET: Final = ("inet fw4", "ringfence_sip", "type inet_service;")
 """Ports that OpenWrt's firewall keeps out of its flow table; the package's include for
 fw4 (`firmware_pkg/files/ringfence.nft`) declares it, and no other system has it."""
+
+HOME_MARK: Final = "home_mark"
+"""Chain without a way in; its one rule's comment tells what the home sets hold."""
+
+_WHOLE: Final = "whole "
 
 HOOKS: Final = ("input", "forward", "output")
 COUNTERS: Final = (
@@ -51,6 +57,26 @@ _UDP_HEADER_BITS: Final = 64
 _KEEPALIVE: Final = 12
 """UDP length (header included) up to which a datagram is a keep-alive: RFC 5626
 section 4.4.1 sends CRLF CRLF; others send one or two bytes, or nothing."""
+
+
+class Home(NamedTuple):
+    """What a rule of `HOME_MARK` tells; another rule has another handle."""
+
+    handle: int
+    tells: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether all the networks are there, and rules ask for them."""
+        return self.tells.startswith(_WHOLE)
+
+
+def whole(home: Ranges) -> str:
+    """Say that the home sets hold these networks and no others.
+
+    By Python's hash of numbers, which is the same in every process.
+    """
+    return f"{_WHOLE}{len(home.ipv4)} {len(home.ipv6)} {hash(home)}"
 
 
 class Plan(NamedTuple):
@@ -71,8 +97,10 @@ class Plan(NamedTuple):
     so none of it is while no interface is known."""
     networks: Callable[[], Networks] = lambda: NOBODY
     """Asked for when the text is made: they are thousands, and needed only then."""
-    home_stays: bool = False
-    """The home networks are in the kernel already, and stay as they are."""
+    home_stays: Home | None = None
+    """Told of the home networks that are in the kernel already; they stay.
+
+    The kernel takes nothing if this rule is not there any more."""
     foreign_register: bool = False
     """Drop REGISTER over UDP from everybody else here, but for a sample."""
     foreign_tls_ports: frozenset[int] = frozenset()
@@ -106,26 +134,40 @@ def render(plan: Plan, *, native_queue: bool) -> str:
 
     `native_queue` False leaves the queue statement to `xtables.render_xtables`.
     """
+    networks = plan.networks()
+    told = plan.home_stays
+    if told is not None:
+        seen = [f"delete rule inet {TABLE} {HOME_MARK} handle {told.handle}"]
+        tells = told.tells
+    else:
+        seen = []
+        asked = plan.foreign_register or plan.foreign_tls_ports
+        tells = whole(networks.not_foreign) if asked else ""
     lines = [
         f"table inet {TABLE} {{",
         *(f"  set {name} {{ {kind} }}" for name, kind in shield.SETS.items()),
         *(f"  counter {name} {{ }}" for name in COUNTERS),
+        f"  chain {HOME_MARK} {{ }}",
         "}",
+        *seen,
         f"flush table inet {TABLE}",
         # Not flushed: the kernel would take half a kilobyte for each element, at once,
         # which a router may not have.
         *(
             f"delete set inet {TABLE} {name}"
             for name in shield.REFILLED
-            if not (plan.home_stays and name in shield.HOME_SETS)
+            if told is None or name not in shield.HOME_SETS
         ),
         f"table inet {TABLE} {{",
         *shield.elements(
             sip_ports=plan.sip_ports,
             tls_ports=plan.foreign_tls_ports,
             wan=plan.wan,
-            networks=plan.networks(),
+            networks=networks,
         ),
+        f"  chain {HOME_MARK} {{",
+        *([f"    {_mark(tells)}"] if tells else []),
+        "  }",
         *shield.ban_check(),
         *_inspection(plan),
         *_enforcement(plan),
@@ -173,10 +215,15 @@ def base_chains(*, native_queue: bool) -> dict[str, tuple[str, int]]:
     }
 
 
-def render_hearing() -> str:
+def _mark(tells: str) -> str:
+    return f'return comment "{tells}"'
+
+
+def render_hearing(tells: str) -> str:
     """Return text that leaves every REGISTER to the agent, and empties the home sets.
 
     What comes from abroad to the TLS ports passes, until the networks are back.
+    `tells` is what `HOME_MARK` then has to say.
     """
     return "\n".join(
         [
@@ -188,6 +235,8 @@ def render_hearing() -> str:
                 f"add set inet {TABLE} {name} {{ {shield.SETS[name]} }}"
                 for name in shield.HOME_SETS
             ),
+            f"flush chain inet {TABLE} {HOME_MARK}",
+            f"add rule inet {TABLE} {HOME_MARK} {_mark(tells)}",
             "",
         ]
     )
@@ -384,4 +433,5 @@ def _chains() -> list[str]:
     """Name every chain without a hook that any plan makes."""
     plan = Plan(0, frozenset({1}))
     words = [*shield.ban_check(), *_inspection(plan), *_enforcement(plan)]
-    return [line.split()[1] for line in words if line.startswith("  chain ")]
+    named = [line.split()[1] for line in words if line.startswith("  chain ")]
+    return [*named, HOME_MARK]

@@ -4,7 +4,6 @@ By the running agent, if there is one: what holds it back, such as the unit's li
 holds a real notice back, too. Else by this process.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -24,25 +23,9 @@ Results = dict[str, str]
 """By way what went wrong, "" for nothing."""
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="configuration; default /etc/ringfence/ringfence.toml if it exists",
-    )
-    parser.add_argument(
-        "--test",
-        action="store_true",
-        required=True,
-        help="send a test notice now, and say what came of it",
-    )
-
-
-def run(args: argparse.Namespace) -> int:
+def try_out(path: Path | None) -> int:
     """Send a test notice; 1 if it did not get everywhere."""
-    config = read_config(args.config)
+    config = read_config(path)
     by = "the running agent"
     found = by_agent(config)
     if found is None:

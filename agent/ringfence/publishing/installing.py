@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ringfence.errors import BundleError, KernelError, RingfenceError
 from ringfence.publishing.words import now, say, warn
+from ringfence.usage import config_option
 
 if TYPE_CHECKING:
     from ringfence.bundle.checker import Bundle
@@ -36,15 +37,6 @@ _CLOCK_WAS_SET: Final = Path("/var/state/dnsmasqsec")
 start; in a folder that is empty after each start."""
 
 
-def _config_option(parser: Parser) -> None:
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="configuration; default /etc/ringfence/ringfence.toml if it exists",
-    )
-
-
 def install_options(parser: Parser) -> None:
     """Add the options of `install`."""
     parser.add_argument("file", metavar="FILE|-|URL", help="- is standard input")
@@ -53,7 +45,7 @@ def install_options(parser: Parser) -> None:
         action="store_true",
         help="also an older one, or one that was given up before; root only, logged",
     )
-    _config_option(parser)
+    config_option(parser)
 
 
 def install(args: argparse.Namespace) -> int:
@@ -81,7 +73,7 @@ def install(args: argparse.Namespace) -> int:
 
 def rollback_options(parser: Parser) -> None:
     """Add the options of `rollback`."""
-    _config_option(parser)
+    config_option(parser)
 
 
 def rollback(args: argparse.Namespace) -> int:
@@ -111,7 +103,7 @@ def rollback(args: argparse.Namespace) -> int:
 
 def status_options(parser: Parser) -> None:
     """Add the options of `status`."""
-    _config_option(parser)
+    config_option(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 

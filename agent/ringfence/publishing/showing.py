@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ringfence.publishing.words import now, say, warn
+from ringfence.usage import config_option
 
 if TYPE_CHECKING:
     from ringfence.bundle.checker import Bundle
@@ -26,9 +27,7 @@ def _keys_option(parser: Parser, what: str) -> None:
 def verify_options(parser: Parser) -> None:
     """Add the options of `verify`."""
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="where bundle.keys is looked up"
-    )
+    config_option(parser)
     _keys_option(parser, "trusted keys, in place of the configured bundle.keys")
 
 

@@ -24,9 +24,6 @@ from ringfence.reporting.forms import Forms
 from ringfence.reporting.periods import periods
 from ringfence.reporting.tally import ASSUMED_S, OTHERS, Incident, Stopped, Sum, Tally
 
-RATES_CURRENCY: Final = "JPY"
-"""Of the rate table, by which it is estimated what stopped calls would have cost."""
-
 MAX_BARS: Final = 10
 """Bars of a chart; the table beside it has the rest."""
 
@@ -46,7 +43,7 @@ class _Composer:
         self._tally = tally
         self._forms = forms
         self._say = forms.say
-        self._currency = tally.currency or RATES_CURRENCY
+        self._currency = tally.currency or tally.priced_in
 
     def document(self, passed_over: int, offset: str) -> Document:
         tally, forms = self._tally, self._forms
@@ -76,7 +73,7 @@ class _Composer:
             ("calls", forms.count(tally.total.answered), "passed"),
             ("time", forms.clock(tally.total.seconds), "passed"),
             ("stopped", forms.count(tally.stopped.calls), "stopped"),
-            ("would", forms.money(tally.stopped.would, RATES_CURRENCY), "stopped"),
+            ("would", forms.money(tally.stopped.would, tally.priced_in), "stopped"),
             ("incidents", forms.count(len(tally.incidents)), "attack"),
         ]
         return [Card(self._say(f"card.{key}"), text, tone) for key, text, tone in shown]
@@ -199,7 +196,7 @@ class _Composer:
         if not stopped.calls:
             text = [self._say("stopped.none")]
         else:
-            would = forms.money(stopped.would, RATES_CURRENCY)
+            would = forms.money(stopped.would, tally.priced_in)
             calls = forms.count(stopped.calls)
             text = [
                 self._say("stopped.text", calls=calls, would=would, seconds=ASSUMED_S)
@@ -255,11 +252,12 @@ class _Composer:
         self, title: str, heading: str, rows: Iterable[tuple[str, Stopped]]
     ) -> Table:
         forms = self._forms
+        currency = self._tally.priced_in
         return Table(
             title,
             (self._say(heading), self._say("head.calls"), self._say("head.would")),
             [
-                (name, forms.count(row.calls), forms.money(row.would, RATES_CURRENCY))
+                (name, forms.count(row.calls), forms.money(row.would, currency))
                 for name, row in rows
             ],
             frozenset({1, 2}),
@@ -312,12 +310,14 @@ class _Composer:
             what = self._say("incidents.monitor", what=what)
         if incident.closed is not None:
             end = forms.moment(incident.closed)
-        elif last.until is None:
-            end = self._say("incidents.open")
-        elif last.until < (self._tally.newest or 0.0):
-            end = forms.moment(last.until)
         else:
-            end = self._say("incidents.until", until=forms.moment(last.until))
+            if last.until is None:
+                end = self._say("incidents.open")
+            else:
+                # It goes on for longer where somebody keeps calling.
+                over = last.until < (self._tally.newest or 0.0)
+                key = "incidents.later" if over else "incidents.until"
+                end = self._say(key, until=forms.moment(last.until))
             how = last.open_with
             reason = self._say("incidents.how", reason=reason, open_with=how)
         saved = "-" if last.cost is None else forms.money(last.cost, self._currency)

@@ -10,11 +10,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
-from ringfence.bundle.embedded import load_destinations, read_text
-from ringfence.bundle.source import Source, as_source
-from ringfence.bundle.tables import find_rules_dir
+from ringfence.bundle.embedded import load_destinations
+from ringfence.bundle.source import Source
 from ringfence.bundle.writing import write_whole
-from ringfence.calls import LocalTime, RateTable
+from ringfence.calls.terms import Terms
 from ringfence.disk import sync_folder
 from ringfence.errors import RingfenceError
 from ringfence.logged import Event, Logs, event_of, time_of
@@ -25,8 +24,6 @@ from ringfence.reporting.forms import Forms, country_names
 from ringfence.reporting.page import page
 from ringfence.reporting.rows import CallRows
 from ringfence.reporting.tally import CLOCK_SET, Tally
-
-RATES: Final = "rates.csv"
 
 PRIVATE: Final = 0o600
 """Permissions of what says who called whom."""
@@ -52,13 +49,15 @@ class Made(NamedTuple):
     """Lines that were no event."""
 
 
-def make(wanted: Wanted, rules: Source | Path) -> Made:
-    """Read the logs and write the files; raises `RingfenceError`."""
+def make(wanted: Wanted, rules: Source, terms: Terms) -> Made:
+    """Read the logs and write the files; raises `RingfenceError`.
+
+    `terms` has the prices of what was stopped, and the local calendar.
+    """
     destinations = load_destinations(rules)
-    forms = Forms(
-        wanted.language, country_names(destinations, wanted.language), local_time
-    )
-    tally = Tally(_rates(), local_time)
+    names = country_names(destinations, wanted.language)
+    forms = Forms(wanted.language, names, terms.calendar)
+    tally = Tally(terms)
     rows = None
     passed_over = calls = 0
     with ExitStack() as files:
@@ -95,19 +94,6 @@ def newest(events: Iterable[Event | None]) -> float:
 def _begin(line: Line, event: Event) -> float:
     """Return the moment by which an event is in the report or not."""
     return line.begin if isinstance(line, CallLine) else time_of(event) or 0.0
-
-
-def _rates() -> RateTable:
-    """Read the prices that came with the package; bundles have none."""
-    source = as_source(find_rules_dir())
-    return RateTable.from_csv(read_text(source, RATES), source.label(RATES))
-
-
-def local_time(wall: float) -> LocalTime:
-    """Return a moment by this machine's time zone."""
-    at = time.localtime(wall)
-    minute = at.tm_hour * 60 + at.tm_min
-    return LocalTime(at.tm_year, at.tm_mon, at.tm_mday, at.tm_wday, minute)
 
 
 def stamp(wall: float) -> str:

@@ -8,8 +8,8 @@ the local calendar that it is given.
 from collections import Counter, OrderedDict, deque
 from typing import Final, TypeVar
 
-from ringfence.calls import LocalTime, RateTable
-from ringfence.calls.dates import Calendar
+from ringfence.calls.dates import LocalTime
+from ringfence.calls.terms import Terms
 from ringfence.reporting.events import (
     BudgetLine,
     CallLine,
@@ -135,10 +135,12 @@ class Incident:
 class Tally:
     """Everything that a report is made of."""
 
-    def __init__(self, rates: RateTable, calendar: Calendar) -> None:
+    def __init__(self, terms: Terms) -> None:
         """Take the prices for what was stopped, and the local calendar."""
-        self._rates = rates
-        self._calendar = calendar
+        self._rates = terms.rates
+        self._calendar = terms.calendar
+        self.priced_in = terms.currency
+        """The currency of those prices."""
         self.first: float | None = None
         self.newest: float | None = None
         """When the first and the last of the events happened, seconds since 1970."""
@@ -212,7 +214,8 @@ class Tally:
         elif call.direction == "in":
             self.calls_in += 1
         elif not call.abroad:
-            self.home_out += 1
+            # Our own telephone outside, to which the PBX passes a call on.
+            self.home_out += call.kind != "extension"
         else:
             self._abroad(call)
 

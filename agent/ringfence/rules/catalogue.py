@@ -12,7 +12,7 @@ from ringfence.decode.reasons import REASONS as DECODE_REASONS
 from ringfence.facts import VOCABULARY
 from ringfence.rules.closes import WHATS
 from ringfence.rules.compile import COMPARISONS
-from ringfence.rules.model import CALLS, LEARNT, SEVERITIES
+from ringfence.rules.model import CALLS, LEARNT, SEVERITIES, STOPPED
 from ringfence.sip.reasons import ANOMALIES
 from ringfence.sip.reasons import REASONS as SIP_REASONS
 
@@ -49,6 +49,9 @@ EVENTS: Final = {
     "call-start": "a call abroad that begins (an INVITE, none that belongs to a call "
     "that runs or repeats another)",
     "call-end": "a call abroad of our side that is over",
+    STOPPED: "a call abroad that was stopped, and not because something is closed for a "
+    "while: one that our side makes, or that an account asks for from where it has "
+    "signed in",
 }
 """What rules are about besides messages; in those of `LEARNT` facts are about who
 asked."""
@@ -108,8 +111,8 @@ _FACTS: Final = """\
 
 What a rule can ask. A fact may be absent (a message without a User-Agent has no
 `user_agent`); an absent fact matches nothing, not even `not_prefix`. Who has it says the
-last column: `message`, and so the INVITE of a `call-start`; a `call`, as it begins and
-as it ends; `any` of these; only the `end` of a call.
+last column: `message`, and so the INVITE of a `call-start` or
+`call-stopped`; a `call`, as it begins and as it ends; `any` of these; only the `end` of a call.
 
 | fact | is | what | of |
 |---|---|---|---|
@@ -172,7 +175,7 @@ def catalogue(tables: Iterable[Table]) -> str:
 def _row(rule: Table) -> str:
     docs = rule["docs"]
     link = f"[{rule['id']}](#{rule['id']})"
-    verdict = rule["then"]["verdict"]
+    verdict = rule["then"].get("verdict", "tell")
     if "ban" in rule["then"]:
         verdict = "ban" if _learns(rule) else f"{verdict}, ban"
     elif "guard" in rule["then"]:
@@ -218,6 +221,11 @@ def _does(rule: Table) -> str:
             says += " Nothing else happens."
     elif rule["match"]["on"] == "call-end":
         says = "The call is over."
+    elif rule["match"]["on"] == STOPPED:
+        says = (
+            "Stops nothing, closes nothing: one notice when it begins, and one with the "
+            f"totals after {then['tell']['quiet']} without such a call."
+        )
     else:
         says = f"Verdict {then['verdict']}"
         refuses = then["verdict"] == "reject"
@@ -264,10 +272,11 @@ def _counts(match: Table) -> list[str]:
         times = count.get("times", 1)
         multiple = "" if times == 1 else f"{times} times "
         usual = f", or {multiple}`{count['usual']}` if that is more,"
+    then = "is told of" if match["on"] == STOPPED else "is stopped"
     return [
         "",
         f"{count['over']} {what} within {count['within']} for one {per}{usual} pass; what "
-        "follows is stopped. The threshold can be set in the configuration: `over` and "
+        f"follows {then}. The threshold can be set in the configuration: `over` and "
         "`within` beside `mode`.",
     ]
 

@@ -1,6 +1,6 @@
-"""What a rule about calls closes and for how long, read from its table.
+"""What a rule about calls closes or tells of and for how long, read from its table.
 
-Knows the keys of `then.close`. It must not know calls, nor what is closed now.
+Knows the keys of `then.close` and `then.tell`. It must not know calls, nor what is closed now.
 """
 
 from typing import Final, NamedTuple
@@ -17,6 +17,9 @@ WHATS: Final = {
 }
 """What can be closed. Never calls at home, nor to emergency numbers."""
 
+TOLD: Final = "stopped"
+"""What is told of and closes nothing: calls that were stopped without a closure."""
+
 BUDGET: Final = "budget"
 """For as long as the budget is used up."""
 
@@ -25,7 +28,7 @@ class Close(NamedTuple):
     """What is closed, and how long the first and the longest time."""
 
     what: str
-    """One of `WHATS`."""
+    """One of `WHATS`, or `TOLD`."""
     first: float
     """Seconds; 0 for as long as the budget is used up."""
     longest: float
@@ -63,3 +66,18 @@ def read_close(table: object, problem: Problem) -> Close | None:
         problem("then.close.longest", table["longest"], "no less than then.close.first")
         return None
     return Close(what, *found)
+
+
+def read_tell(table: object, problem: Problem) -> Close | None:
+    """Compile `then.tell`: after how long without another one the incident is over."""
+    if not isinstance(table, dict):
+        problem("then.tell", table, "a table")
+        return None
+    for key, value in table.items():
+        if key != "quiet":
+            problem(f"then.tell.{key}", value, "nothing but quiet")
+    quiet = seconds(table.get("quiet"))
+    if quiet is None:
+        problem("then.tell.quiet", table.get("quiet"), DURATION)
+        return None
+    return Close(TOLD, float(quiet), float(quiet))

@@ -11,13 +11,14 @@ from typing import Final
 from ringfence.decision import Verdict
 from ringfence.facts import VOCABULARY, Facts
 from ringfence.facts.facts import Value
-from ringfence.rules.closes import read_close
+from ringfence.rules.closes import read_close, read_tell
 from ringfence.rules.counts import read_ban, read_count, read_guard
 from ringfence.rules.model import (
     CALLS,
     LEARNT,
     MESSAGES,
     SEVERITIES,
+    STOPPED,
     Docs,
     Predicate,
     Rule,
@@ -71,7 +72,7 @@ COMPARISONS: Final[dict[str, tuple[type, type, Callable[..., Test]]]] = {
 _KINDS: Final = {str: "a text", int: "a whole number", bool: "true or false"}
 
 _TOP = {"id", "rev", "severity", "judges", "match", "then", "docs"}
-_THEN = {"verdict", "reason", "ban", "guard", "close"}
+_THEN = {"verdict", "reason", "ban", "guard", "close", "tell"}
 _DOCS = {"what", "why", "false_positives", "references"}
 
 
@@ -141,7 +142,7 @@ class _Reader:
         if self.on == "call-end":
             if about == "message":
                 self.problem(path, value, "a fact that a call has")
-        elif about == "end" or (about == "call" and self.on not in CALLS):
+        elif about == "end" or (about == "call" and self.on != "call-start"):
             ons = '"call-end"' if about == "end" else '"call-start" or "call-end"'
             self.problem(path, value, f"a fact that messages have, or on = {ons}")
 
@@ -278,7 +279,11 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
 
     then = reader.table(table, "then")
     reader.unknown(then, _THEN, "then.")
-    verdict = reader.choice(then, "verdict", "then.verdict", ["drop", "reject"])
+    verdict = "accept"
+    if on != STOPPED:
+        verdict = reader.choice(then, "verdict", "then.verdict", ["drop", "reject"])
+    elif "verdict" in then:
+        reader.problem("then.verdict", then["verdict"], "nothing; the call is stopped")
     reason = reader.text(then, "reason", "then.reason")
     _check_template(reader, reason, counting="count" in match)
     ban = read_ban(then["ban"], reader.problem) if "ban" in then else None
@@ -287,11 +292,15 @@ def compile_rule(table: Mapping[str, object], where: str) -> tuple[Rule, list[st
     if ban is not None and on in CALLS:
         reader.problem("then.ban", then["ban"], "nothing; a call is closed, not banned")
     close = read_close(then["close"], reader.problem) if "close" in then else None
-    if "close" in then and on not in CALLS:
-        ons = " or ".join(f'"{name}"' for name in CALLS)
+    if "close" in then and on not in ("call-start", "call-end"):
+        ons = '"call-start" or "call-end"'
         reader.problem("then.close", then["close"], f"nothing, unless on {ons}")
     elif on == "call-end" and "close" not in then:
         reader.problem("then.close", None, "a table, since the call is over")
+    if on == STOPPED:
+        close = read_tell(then.get("tell"), reader.problem)
+    elif "tell" in then:
+        reader.problem("then.tell", then["tell"], f'nothing, unless on "{STOPPED}"')
     guard = read_guard(then.get("guard"), reader.problem)
     if guard and on != "auth-failure":
         reader.problem("then.guard", then["guard"], 'nothing, unless on "auth-failure"')

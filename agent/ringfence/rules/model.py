@@ -71,9 +71,11 @@ places to call. A rule about requests may be about redirections too."""
 LEARNT: Final = ("auth-failure", "refusal")
 """What rules can be about besides messages: what an answer says of who asked."""
 
-CALLS: Final = ("call-start", "call-end")
-"""What rules about behaviour are about: calls abroad that our side makes, and for
-`call-start` also those that a phone outside asks our side to make."""
+STOPPED: Final = "call-stopped"
+
+CALLS: Final = ("call-start", "call-end", STOPPED)
+"""What rules about behaviour are about: calls abroad that our side makes, and for all
+but `call-end` also those that a phone outside asks our side to make."""
 
 
 class Count(NamedTuple):
@@ -146,7 +148,8 @@ class Rule(NamedTuple):
     redirections: bool = False
     """Held against redirections besides what `on` names."""
     close: Close | None = None
-    """What is closed for a while by a hit; only for rules about calls."""
+    """What is closed for a while by a hit; only for rules about calls. Those about
+    stopped ones close nothing by it: it is told of."""
 
     def match(self, facts: Facts) -> str | None:
         """Return the name of what matched ("" when it has no name), or None."""
@@ -218,6 +221,8 @@ class RuleSet:
         """Rules about calls that begin."""
         self.ending = tuple(rule for rule in self.rules if rule.on == "call-end")
         """Rules about calls that are over."""
+        self.stopped = tuple(rule for rule in self.rules if rule.on == STOPPED)
+        """Rules about calls that were stopped, and by which nothing is closed."""
         self.guessing = next(
             (
                 rule

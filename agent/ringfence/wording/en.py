@@ -258,6 +258,7 @@ REPORT: Final[dict[str, str]] = {
     "incidents.none": "Nothing had to be closed.",
     "incidents.table": "Closures",
     "incidents.open": "still closed when the log ends",
+    "incidents.later": "{until} or later: the log does not say",
     "incidents.until": "still closed, until {until}",
     "incidents.how": "{reason}. To open: {open_with}",
     "incidents.monitor": "{what} (monitor only)",
