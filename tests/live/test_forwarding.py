@@ -5,6 +5,7 @@ number at home that must arrive.
 """
 
 import pytest
+from builders import RULES
 from lab.addresses import PBX, PHONE_JP, SIP_PORT, TRUNK
 from lab.agent import Agent
 from lab.network import Lab
@@ -47,13 +48,11 @@ def moved(number: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-LEARNING = ("password-guessing", "distributed-guessing", "extension-enumeration")
-ON_CALLS = (
-    *("budget", "call-through", "country-rotation", "country-surge"),
-    *("country-surge-watch", "dormant-international", "hours"),
-    *("sequential-destinations", "short-call-burst", "unusual-source"),
-)
-NO_LEARNING = {f"rules.{rule}": {"mode": "off"} for rule in (*LEARNING, *ON_CALLS)}
+NO_LEARNING = {
+    f"rules.{path.stem}": {"mode": "off"}
+    for path in RULES.glob("*.toml")
+    if path.stem != "blocked-destination"
+}
 """Nothing asks for answers but what a 3xx may do."""
 
 
