@@ -113,7 +113,6 @@ def _allow(args: argparse.Namespace) -> int:
     from ringfence.allowing import allow, calls, take_back
     from ringfence.banning import parse_duration
     from ringfence.config import read_config
-    from ringfence.rules.durations import duration
 
     config = read_config(args.config)
     if args.what is None and args.end:
@@ -133,7 +132,7 @@ def _allow(args: argparse.Namespace) -> int:
         return 0
     seconds = parse_duration(args.duration)
     record = allow(args.what, seconds, config)
-    sys.stdout.write(f"open for {duration(seconds)}: {record['what']}\n")
+    sys.stdout.write(f"open for {args.duration}: {record['what']}\n")
     for ended in record["ended"]:
         sys.stdout.write(f"no longer closed: {ended}\n")
     return 0
