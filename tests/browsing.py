@@ -24,6 +24,7 @@ PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_S: Final = 60.0
 _FLAGS: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+    "--disable-dev-shm-usage",  # a container's /dev/shm may be small
     *("--no-first-run", "--disable-background-networking", "--disable-sync"),
     *("--disable-component-update", "--remote-debugging-pipe"),
     *("--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=http://127.0.0.1:9"),
@@ -128,9 +129,14 @@ class Browser:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
-    """Start a browser in an empty folder, and end it; skips where there is none."""
+    """Start a browser in an empty folder, and end it; skips where there is none.
+
+    With RINGFENCE_LIVE=required (CI) that is a failure instead.
+    """
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
+        if os.environ.get("RINGFENCE_LIVE") == "required":
+            pytest.fail("RINGFENCE_LIVE=required, but Chromium is missing")
         pytest.skip("needs Chromium (Debian's package chromium)")
     descriptors: list[int] = []
     for _ in range(2):

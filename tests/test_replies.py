@@ -12,7 +12,7 @@ from ringfence.eventlog import EventLog
 from ringfence.packet import Instant, Packet
 from ringfence.probes import Probes
 from ringfence.replies import MAX_OPEN, Replies
-from ringfence.status import _calls
+from ringfence.status import calls_lines
 from ringfence.told import line_record
 
 NOW = Instant(600.0, 1_795_000_600.0)
@@ -82,6 +82,42 @@ def test_what_cannot_be_opened(
     assert len(list(judge.line.closures)) == 1
 
 
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        *(("XX", "ISO 3166"), ("JP", "at home"), ("81", "at home")),
+        *(("+81 3-1234", "at home"), ("210", "no country"), ("999", "no country")),
+    ],
+)
+def test_what_leads_nowhere_is_not_opened(
+    log: tuple[EventLog, Log], what: str, why: str
+) -> None:
+    judge = surged()
+    asked = {"ask": "allow", "what": what, "for_s": 60}
+    assert why in str(replies(judge, log[0]).answer(asked)["error"])
+    assert judge.line.closures.open_now(NOW.mono) == {}
+
+
+@pytest.mark.parametrize("what", ["PH", "2", "23", "881", "6327", "8@192.0.2.1", "all"])
+def test_what_may_be_opened(log: tuple[EventLog, Log], what: str) -> None:
+    judge = surged()
+    asked = {"ask": "allow", "what": what, "for_s": 60}
+    assert "error" not in replies(judge, log[0]).answer(asked)
+    assert judge.line.closures.open_now(NOW.mono) == {what: 60}
+
+
+def test_taking_back_is_logged_once(log: tuple[EventLog, Log]) -> None:
+    judge = surged()
+    judge.line.open("63", 60.0, NOW)
+    answers = replies(judge, log[0])
+    asked: dict[str, object] = {"ask": "take-back", "what": "+63"}
+    assert answers.answer(asked) == {"what": "63", "was_open": ["63"]}
+    assert answers.answer(asked) == {"what": "63", "was_open": []}
+    (line,) = log[1]()
+    assert (line["notice"], line["what"]) == ("allow-ended", ["63"])
+    assert "error" in answers.answer({"ask": "take-back", "what": None})
+
+
 def test_the_longest_time(log: tuple[EventLog, Log]) -> None:
     asked = {"ask": "allow", "what": "all", "for_s": MAX_OPEN}
     assert "error" not in replies(surged(), log[0]).answer(asked)
@@ -92,15 +128,15 @@ def test_status_says_what_is_closed_why_until_when_and_how_to_open_it() -> None:
     judge.tick(NOW)
     judge.line.open("63", 60.0, NOW)
     record = json.loads(json.dumps(line_record(judge.line, NOW)))
-    assert _calls(record) == [
+    assert calls_lines(record) == [
         "calls abroad, in JPY: 27.000 this day of 5000.000, 27.000 this month of "
         "30000.000; 0 running",
-        "  closed: country US, 3180 s left, 2 stopped: country-surge: 4 calls within "
+        "  closed: country US, 53 min left, 2 stopped: country-surge: 4 calls within "
         "30 min to US, where 0 a day are usual",
         "    ringfence allow US --for 2h",
-        "  open: 63, 60 s left",
+        "  open: 63, 1 min left",
     ]
-    assert _calls(None) == []
+    assert calls_lines(None) == []
 
 
 def test_notices_are_tried_and_asked_for(log: tuple[EventLog, Log]) -> None:

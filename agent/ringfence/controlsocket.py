@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ringfence.errors import RingfenceError
+from ringfence.errors import KernelError, RingfenceError
 
 MAX_QUESTION: Final = 512
 """Bytes of a question; the longest names an IPv6 address."""
@@ -97,7 +97,8 @@ class ControlSocket:
 def ask(path: str, question: Record) -> Record | None:
     """Ask the running agent; None when there is none.
 
-    Raises `RingfenceError` when one is there but may not be asked or does not answer.
+    Raises `KernelError` when one is there but may not be asked, `RingfenceError` when it
+    does not answer.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
         client.settimeout(PATIENCE)
@@ -109,7 +110,7 @@ def ask(path: str, question: Record) -> Record | None:
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except PermissionError:
-            raise RingfenceError(
+            raise KernelError(
                 f"{path}: only root may speak to the agent; run this as root"
             ) from None
         except OSError as error:

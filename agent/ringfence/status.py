@@ -90,7 +90,7 @@ def status_text(record: Mapping[str, object]) -> str:
             f"not, {agent['answers_failed']} answers failed",
             *_rules(agent.get("rules_from")),
             *_exposure(agent.get("exposure")),
-            *_calls(agent.get("calls")),
+            *calls_lines(agent.get("calls")),
             *_notices(agent.get("notices")),
         ]
     else:
@@ -132,8 +132,8 @@ def _exposure(seen: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _calls(seen: Mapping[str, Any] | None) -> list[str]:
-    """Say what calls abroad have cost, and what of them is closed."""
+def calls_lines(seen: Mapping[str, Any] | None) -> list[str]:
+    """Say what calls abroad have cost, what of them is closed, and what open."""
     if seen is None:
         return []  # an agent of before an update, that runs on
     spent = ", ".join(
@@ -145,7 +145,7 @@ def _calls(seen: Mapping[str, Any] | None) -> list[str]:
     for one in seen["closed"]:
         left = "until the budget has room"
         if one["left_s"] is not None:
-            left = f"{one['left_s']} s left"
+            left = f"{_span(one['left_s'])} left"
         watches = " (monitor only)" if one["monitor"] else ""
         subject = f" {one['subject']}" if one["subject"] else ""
         does = "told of" if one["what"] == TOLD else "closed"
@@ -157,7 +157,9 @@ def _calls(seen: Mapping[str, Any] | None) -> list[str]:
     more = seen["closed_in_all"] - len(seen["closed"])
     if more > 0:
         lines.append(f"  and {more} more that are closed")
-    lines += [f"  open: {what}, {left} s left" for what, left in seen["opened"].items()]
+    lines += [
+        f"  open: {what}, {_span(left)} left" for what, left in seen["opened"].items()
+    ]
     return lines
 
 
@@ -178,6 +180,12 @@ def _notices(seen: Mapping[str, Any] | None) -> list[str]:
         if one["error"]:
             lines.append(f"  ERROR: {one['error']}")
     return lines
+
+
+def _span(seconds: int) -> str:
+    """Write a time for a person, in minutes begun."""
+    hours, minutes = divmod(-(-seconds // 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _date(moment: int | None) -> str:

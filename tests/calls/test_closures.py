@@ -219,6 +219,32 @@ def test_opening_something_else_or_a_part_does_not(what: str) -> None:
     assert closures.opened(SL, PHONE, 2.0) is (what == "23240")
 
 
+@pytest.mark.parametrize(
+    ("what", "was", "left"),
+    [
+        ("63", ["63"], ["PH", "all"]),
+        ("all", ["63", "PH", "all"], []),
+        ("632", [], ["63", "PH", "all"]),
+    ],
+)
+def test_what_was_opened_can_be_taken_back(
+    what: str, was: list[str], left: list[str]
+) -> None:
+    closures = Closures()
+    for name in ("63", "PH", "all"):
+        closures.open(name, 60.0, 0.0)
+    closures.changed = False
+    assert closures.take_back(what, 59.0) == was
+    assert list(closures.open_now(59.0)) == left
+    assert closures.changed is bool(was)
+
+
+def test_what_is_open_no_longer_cannot_be_taken_back() -> None:
+    closures = Closures()
+    closures.open("63", 60.0, 0.0)
+    assert closures.take_back("63", 60.0) == []
+
+
 def test_opening_an_account() -> None:
     closures = Closures()
     closure = close(closures, closing=Close("binding", HOUR, HOUR))

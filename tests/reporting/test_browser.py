@@ -73,6 +73,12 @@ def test_nothing_sticks_out(
         " box.bottom > all.bottom + 1; }).map(text => text.textContent); })"
     )
     assert outside == []
+    # Figures stay in their cards, and tables need no pushing, but for closures.
+    cut = shown.value(
+        "[...document.querySelectorAll('.cards dd, .scroll:not(:has(.wide))')].filter("
+        "one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+    )
+    assert width == 320 or cut == []
     small = shown.value(
         "Math.min(...[...document.querySelectorAll('svg')].map(svg =>"
         " 11 * svg.getBoundingClientRect().width / 360))"

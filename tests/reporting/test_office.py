@@ -133,10 +133,9 @@ def _costs(call: Call) -> bool:
 class Queued:
     """What the queue's library hands over, as far as verdicts use it."""
 
-    indev = 0
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, packet: Packet) -> None:
+        self._data = packet.data
+        self.indev = packet.indev
         self._mark = 0
 
     def get_payload(self) -> bytes:
@@ -180,7 +179,7 @@ class Agent:
         self._verdicts.speak(Plan(5060, frozenset({5060})))
 
     def inspect(self, packet: Packet, now: Instant) -> Decision:
-        self._verdicts.give(Queued(packet.data), now)
+        self._verdicts.give(Queued(packet), now)
         self._verdicts.tell_calls(now)
         assert self.engine.last is not None
         return self.engine.last
@@ -231,6 +230,8 @@ def test_the_log_of_an_agent(
     total = engine.line.ledger.spent("month", engine.now)
     assert spent(through) == total > 0
     said(found, f"JPY {total // 1000:,}", f"{total // 1000:,}円")
+    begun = {row["direction"] for row in found.rows if row["abroad"] == "no"}
+    assert begun == {"in", "out"}
     # Numbers are shown as on the carriers' bills.
     assert {row["number"][-4:] for row in stopped + through} == {"xxxx"}
     # One incident, and what it stopped.
@@ -239,5 +240,12 @@ def test_the_log_of_an_agent(
     ]
     (incident,) = (one.closure for one in engine.incidents)
     assert incident.stopped == len(stopped)
+    saved = incident.cost // 1000
+    (line,) = (
+        line for line in found.texts["en"].splitlines() if "ringfence allow" in line
+    )
+    assert line.split()[-5:] == [
+        *(f"{len(stopped):,}", "3", "JPY", f"{saved:,}", "country-surge"),
+    ]
     assert "ringfence allow SL --for 2h" in found.texts["en"]
     assert "country-surge" in found.pages["ja"]

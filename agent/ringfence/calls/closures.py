@@ -279,6 +279,18 @@ class Closures:
         self.changed = self.pressing = True
         return over
 
+    def take_back(self, what: str, mono: float) -> list[str]:
+        """Let nothing be open any more that the owner has opened as `what`.
+
+        `ALL` is all of it. What was closed before is closed again by its rule alone.
+        Returns what was open, by name.
+        """
+        was = [name for name in self.open_now(mono) if what in (ALL, name)]
+        for name in was:
+            del self._opened[name]
+        self.changed |= bool(was)
+        return was
+
     def tick(self, mono: float, *, budget_left: bool) -> list[Closure]:
         """End what is due, extend what must be; returns what is over."""
         if self._waiting or self._waiting_opened:

@@ -6,6 +6,7 @@ import sys
 from typing import Final
 
 from ringfence.commands.parts import Parts
+from ringfence.errors import RingfenceError
 from ringfence.usage import Parser, complain, config_option
 
 
@@ -88,26 +89,52 @@ def _allow_options(parser: Parser) -> None:
     config_option(parser)
     parser.add_argument(
         "what",
+        nargs="?",
         metavar="WHAT",
-        help="first digits of numbers abroad (63), a country (PH), account@address, all",
+        help="first digits of numbers abroad (63), a country (PH), account@address, "
+        "all; without it, list what is closed and what open",
     )
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
         "--for",
         dest="duration",
         default="2h",
         metavar="TIME",
-        help="how long: 30m, 2h, 7d; default 2h",
+        help="how long: 30m, 2h, 7d; default 2h, at most 31d",
+    )
+    how.add_argument(
+        "--end",
+        action="store_true",
+        help="take back what was opened before",
     )
 
 
 def _allow(args: argparse.Namespace) -> int:
-    from ringfence.allowing import allow
+    from ringfence.allowing import allow, calls, take_back
     from ringfence.banning import parse_duration
     from ringfence.config import read_config
 
+    config = read_config(args.config)
+    if args.what is None and args.end:
+        raise RingfenceError("--end: expected what to take back; all for all of it")
+    if args.what is None:
+        from ringfence.status import calls_lines
+
+        sys.stdout.writelines(f"{line}\n" for line in calls_lines(calls(config)))
+        if config.numbers_allow:
+            always = ", ".join(config.numbers_allow)
+            sys.stdout.write(f"  open but for the budget, by numbers.allow: {always}\n")
+        return 0
+    if args.end:
+        was = take_back(args.what, config)["was_open"]
+        text = f"no longer open: {', '.join(was)}" if was else "was not open"
+        sys.stdout.write(f"{text}\n")
+        return 0
     seconds = parse_duration(args.duration)
-    record = allow(args.what, seconds, read_config(args.config))
-    sys.stdout.write(f"open for {record['for_s']} s: {record['what']}\n")
+    record = allow(args.what, seconds, config)
+    sys.stdout.write(f"open for {args.duration}: {record['what']}\n")
+    for ended in record["ended"]:
+        sys.stdout.write(f"no longer closed: {ended}\n")
     return 0
 
 

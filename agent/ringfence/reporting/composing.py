@@ -320,13 +320,14 @@ class _Composer:
                 end = self._say(key, until=forms.moment(last.until))
             how = last.open_with
             reason = self._say("incidents.how", reason=reason, open_with=how)
-        saved = "-" if last.cost is None else forms.money(last.cost, self._currency)
+        cost = incident.cost
+        saved = "-" if cost is None else forms.money(cost, self._currency)
         return (
             "-" if incident.opened is None else forms.moment(incident.opened),
             end,
             what,
             reason,
-            forms.count(last.stopped),
+            forms.count(incident.stopped),
             forms.count(last.passed),
             saved,
             last.rule,

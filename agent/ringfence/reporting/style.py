@@ -39,7 +39,10 @@ header p, figcaption, .cards dt { color: var(--soft); }
   display: flex; flex-direction: column; justify-content: space-between;
 }
 .cards dt { font-size: .8rem; line-height: 1.3; }
-.cards dd { margin: .2rem 0 0; font-size: 1.2rem; font-weight: 600; white-space: nowrap; }
+.cards dd {
+  margin: .2rem 0 0; font-size: 1.05rem; line-height: 1.3; font-weight: 600;
+  overflow-wrap: anywhere;
+}
 .cards .passed { border-left-color: var(--passed); }
 .cards .stopped { border-left-color: var(--stopped); }
 .cards .attack { border-left-color: var(--attack); }
@@ -66,7 +69,7 @@ svg .q2 { fill: var(--tone); fill-opacity: .4; }
 svg .q3 { fill: var(--tone); fill-opacity: .6; }
 svg .q4 { fill: var(--tone); fill-opacity: .8; }
 svg .q5 { fill: var(--tone); }
-.scroll { overflow: auto; max-height: 44rem; }
+.scroll { overflow: auto; max-height: 48rem; }
 .scroll:focus-visible { outline: 2px solid var(--passed); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .9rem; width: 100%; }
 th, td {
@@ -77,11 +80,22 @@ thead th {
   position: sticky; top: 0; background: var(--card); color: var(--soft);
   font-weight: 600; white-space: nowrap;
 }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; overflow-wrap: anywhere; }
+tbody th:nth-last-child(-n+5) { min-width: 10.5ch; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .wide td, .wide th { min-width: 6.3rem; }
 .wide .number { min-width: 0; }
 .wide td:nth-child(4) { min-width: 15rem; }
+@media (max-width: 30rem) {
+  .cards div { padding: .5rem .6rem; }
+  .cards dd { font-size: 1rem; }
+  .figure { padding: .6rem; }
+  table { font-size: .78rem; }
+  thead th { font-size: .7rem; }
+  th, td { padding-right: .35rem; }
+  tbody th:nth-last-child(-n+5) { min-width: 9.6ch; }
+  th:last-child, td:last-child { padding-right: 0; }
+}
 @media (min-width: 56rem) {
   body { padding: 2rem; }
   .beside { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }

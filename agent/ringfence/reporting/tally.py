@@ -111,7 +111,7 @@ class Stopped:
 class Incident:
     """What was closed, from the one notice or both."""
 
-    __slots__ = ("closed", "last", "opened", "reason")
+    __slots__ = ("closed", "last", "opened", "reason", "saved", "seen")
 
     def __init__(self, line: IncidentLine) -> None:
         """Begin with either notice."""
@@ -119,6 +119,9 @@ class Incident:
         self.closed: float | None = None
         self.reason = ""
         """Why it was closed, from whichever notice says so."""
+        self.seen = self.saved = 0
+        """Calls in the log that it stopped, and thousandths that they would have cost
+        at least: all that is known before the closing notice."""
         self.add(line)
 
     def add(self, line: IncidentLine) -> None:
@@ -130,6 +133,17 @@ class Incident:
         if not line.opened or self.closed is None:
             self.last = line
         self.reason = self.reason or line.reason
+
+    @property
+    def stopped(self) -> int:
+        """Calls that it stopped, as far as the log goes."""
+        return max(self.last.stopped, self.seen)
+
+    @property
+    def cost(self) -> int | None:
+        """Thousandths that they would have cost at least; None if not told."""
+        cost = self.last.cost
+        return cost if self.closed is not None else max(cost or 0, self.saved)
 
 
 class Tally:
@@ -163,6 +177,9 @@ class Tally:
         self.currencies: Counter[str] = Counter()
         self.incidents: OrderedDict[str, Incident] = OrderedDict()
         self.incidents_lost = 0
+        self._running: dict[tuple[str, str], Incident] = {}
+        """Those without a closing notice, by rule and country, "" for no certain one;
+        the latest of each, and no more than `MAX_INCIDENTS`."""
         self.notices: deque[BudgetLine] = deque(maxlen=MAX_NOTICES)
         self.sources: Counter[str] = Counter()
         """Messages from outside that were stopped, by country; "" for none known."""
@@ -240,7 +257,13 @@ class Tally:
         if not call.abroad:
             self.stopped_others += 1
             return
-        would = self._rates.find(_digits(call.number)).cost(ASSUMED_S)
+        rate = self._rates.find(_digits(call.number))
+        would = rate.cost(ASSUMED_S)
+        for key in ((call.rule, call.country), (call.rule, "")):
+            if key in self._running:
+                self._running[key].seen += 1
+                self._running[key].saved += rate.cost(0)
+                break
         self.stopped.add(would)
         _row(self.stopped_countries, call.country, Stopped).add(would)
         _bounded(self.stopped_rules, call.rule, Stopped, MAX_RULES).add(would)
@@ -271,11 +294,16 @@ class Tally:
         self.week[local.weekday * 24 + local.minute // 60] += 1
 
     def _incident(self, line: IncidentLine) -> None:
+        key = line.rule, line.subject if line.what == "country" else ""
         known = self.incidents.get(line.id)
         if known is not None:
             known.add(line)
+            if not line.opened and self._running.get(key) is known:
+                del self._running[key]
             return
-        self.incidents[line.id] = Incident(line)
+        made = self.incidents[line.id] = Incident(line)
+        if line.opened and not line.monitor and len(self._running) < MAX_INCIDENTS:
+            self._running[key] = made
         if len(self.incidents) > MAX_INCIDENTS:
             self.incidents.popitem(last=False)
             self.incidents_lost += 1
