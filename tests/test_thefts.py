@@ -16,11 +16,11 @@ DEFAULT_DAY = 5_000_000
 def test_the_list_stops_the_documented_theft_before_its_first_call(
     tmp_path: Path,
 ) -> None:
-    found = figures(site(tmp_path), INCIDENT, range(THEFT[18], THEFT[22]))
+    found = figures(site(tmp_path), INCIDENT, range(THEFT[18], THEFT[21]))
     assert found.let_through == found.cost == 0
     assert found.stopped > 2_000
     assert found.hindered == []
-    assert found.opened == []
+    assert found.opened == ["stopped-calls"], "the owner hears of it"
 
 
 @pytest.fixture(scope="module")
@@ -85,4 +85,4 @@ def test_what_is_learnt_of_the_office_before(tmp_path: Path) -> None:
         *("US", "PH", "DE", "VN"),
     ]
     assert 0.3 < baseline.usual("US").calls < 1.5
-    assert baseline.days_watched == day_of(2026, 11, 1)
+    assert baseline.days_watched == pytest.approx(day_of(2026, 11, 1))

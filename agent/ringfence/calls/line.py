@@ -54,6 +54,7 @@ REPEATED_FOR: Final = 64.0
 REDIALLED_FOR: Final = 1_800.0
 """Seconds in which somebody tries again whom nobody has answered."""
 
+
 class Line:
     """Owns all that is remembered of calls."""
 
@@ -475,6 +476,7 @@ class Line:
                         self.closures.goes_on(closure, unit, now.mono, held=held)
                 self._of_late.clear()
                 return
+
 
 def _caller(facts: Facts) -> Caller:
     return Caller(facts.account, format_address(facts.source))
