@@ -15,7 +15,7 @@ from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call, Event
 from ringfence.calls.closures import Caller, Closure, Closures
 from ringfence.calls.events import BudgetShare, Incident, Told
-from ringfence.calls.identity import asker, sequence
+from ringfence.calls.identity import asker
 from ringfence.calls.ledger import Ledger
 from ringfence.calls.over import call_over, stopped_call
 from ringfence.calls.rates import MILLI
@@ -416,7 +416,8 @@ class Line:
         """Tell whether a refused INVITE is none of those that are repeated."""
         message, reading = facts.message, facts.reading
         number = "" if reading is None else reading.number
-        key = hash((asker(message), sequence(message)[0], number))
+        # Without CSeq: in a capture what was refused is asked again with a password.
+        key = hash((asker(message), number))
         if self._attempts.get(key, now.mono):
             return False
         self._attempts.put(key, True, now.mono)
