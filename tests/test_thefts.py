@@ -1,13 +1,23 @@
 """The documented theft, a slow one, and a year of nobody's: what each costs the line."""
 
+import json
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from builders import COUNTRIES, REPOSITORY
+from office_line import judge
+from ringfence.cli import main
+from ringfence.config import assemble, parse_config
+from ringfence.engine import Engine
 from theft_figures import THEFT, acquaint, figures, in_japan, run, site
 
-from incident import INCIDENT  # isort: skip
+import theft  # isort: skip
+from incident import INCIDENT, SLOW, Scenario, Traffic, calls, capture  # isort: skip
 from office_days import YEAR, day_of  # isort: skip
+
+SHIPPED = REPOSITORY / "firmware_pkg/files/ringfence.toml"
 
 DEFAULT_DAY = 5_000_000
 """Thousandths of a yen a day that are allowed by default."""
@@ -16,11 +26,11 @@ DEFAULT_DAY = 5_000_000
 def test_the_list_stops_the_documented_theft_before_its_first_call(
     tmp_path: Path,
 ) -> None:
-    found = figures(site(tmp_path), INCIDENT, range(THEFT[18], THEFT[22]))
+    found = figures(site(tmp_path), INCIDENT, range(THEFT[18], THEFT[21]))
     assert found.let_through == found.cost == 0
     assert found.stopped > 2_000
     assert found.hindered == []
-    assert found.opened == []
+    assert found.opened == ["stopped-calls"], "the owner hears of it"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +64,7 @@ def test_a_slow_theft_by_way_of_ten_countries_costs_less_than_a_day(
     tmp_path: Path,
 ) -> None:
     with in_japan():
-        found = run("slow, ten countries in turn, no list", tmp_path)
+        found = run("slow, ten countries in turn, no list", tmp_path, THEFT[18:])
     assert 0 < found.cost <= DEFAULT_DAY
     assert found.let_through <= 4
     assert found.stopped > 470
@@ -85,4 +95,44 @@ def test_what_is_learnt_of_the_office_before(tmp_path: Path) -> None:
         *("US", "PH", "DE", "VN"),
     ]
     assert 0.3 < baseline.usual("US").calls < 1.5
-    assert baseline.days_watched == day_of(2026, 11, 1)
+    assert baseline.days_watched == pytest.approx(day_of(2026, 11, 1))
+
+
+@pytest.mark.parametrize("scenario", [INCIDENT, SLOW], ids=["fast", "slow"])
+def test_replay_of_a_capture_says_the_same(
+    scenario: Scenario, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the rules and the configuration that are shipped, by way of the command."""
+    scenario = scenario._replace(entry=theft.UNSEEN)
+    until = theft.FIRST_S + 4 * 3_600
+    days = range(theft.FIRST_DAY, theft.FIRST_DAY + 2)
+    made = [call for call in calls(scenario, days) if call.begin < until]
+    path = tmp_path / "evening.pcap"
+    packets = ((one.time, one.packet) for one in Traffic.of(made))
+    path.write_bytes(b"".join(capture(packets)))
+    config = SHIPPED.read_text("utf-8").replace("#table = ", f'table = "{COUNTRIES}" #')
+    (tmp_path / "ringfence.toml").write_text(config, "utf-8")
+
+    with in_japan():
+        options = ["--config", str(tmp_path / "ringfence.toml"), str(path)]
+        assert main(["replay", "--format", "jsonl", *options]) == 0
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        engine = Engine(assemble(parse_config(config, "shipped")))
+        outcome = judge(engine, Traffic.of(made))
+
+    abroad = [one for one in told if one["type"] == "call" and one["abroad"]]
+    stopped = [one for one in abroad if one["end"] == "stopped"]
+    assert len(stopped) == len(outcome.stopped) > 15
+    assert outcome.hindered() == []
+    through = [one for one in abroad if one["end"] != "stopped"]
+    rates = engine.settings.terms.rates
+    paid = [call for call in outcome.passed if call.country not in ("JP", "")]
+    assert sum(Decimal(one["cost"]) for one in through) * 1000 == sum(
+        rates.find(call.number.lstrip("+")).cost(call.duration)
+        for call in paid
+        if call.direction == "out" and call.answered is not None
+    )
+    rules = {one["rule"] for one in told if one["type"] == "incident"}
+    assert rules == {
+        "stopped-calls" if scenario.name == "incident" else "country-rotation"
+    }

@@ -1,6 +1,7 @@
 """What the office's line loses to thieves, with the rules about calls: the table.
 
     python tests/theft_figures.py            Markdown, as in the README
+    python tests/theft_figures.py --sweep    how thieves could do otherwise: minutes
 
 Traffic is that of `pcaps/incident.py`; what is stopped has no consequences.
 """
@@ -9,11 +10,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from shutil import copytree, ignore_patterns
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "pcaps")]
@@ -24,6 +26,7 @@ from call import Call  # noqa: E402
 from incident import INCIDENT, OFFICE, SLOW, Passing, Scenario, Traffic, calls  # noqa: E402
 from office_days import YEAR, day_of, midnight  # noqa: E402
 from office_line import judge  # noqa: E402
+from ringfence.calls.baseline import Baseline  # noqa: E402
 from ringfence.calls.events import BudgetShare, CallOver, Incident, Told  # noqa: E402
 from ringfence.config import assemble, parse_config  # noqa: E402
 from ringfence.decision import Decision  # noqa: E402
@@ -43,10 +46,12 @@ class Figures(NamedTuple):
     cost: int
     """Thousandths of a yen, by the rate table and the true durations."""
     stopped: int
+    saved: int
+    """Thousandths of a yen that the stopped ones would have cost."""
     hindered: list[Call]
     """Honest calls of which a message was stopped."""
     opened: list[str]
-    """Rules that closed something, in order."""
+    """Rules by which something was closed or told of, in order."""
     closed: int
     """Incidents that were over at the end."""
     shares: int
@@ -87,9 +92,14 @@ def site(folder: Path, toml: str = "", *, unlisted: str = "") -> Engine:
     return Engine(assemble(config, rules))
 
 
-def acquaint(engine: Engine, days: Sequence[int] = BEFORE) -> None:
-    """Let the line know what the office has called on earlier days."""
-    baseline = engine.line.baseline
+def acquaint(engine: Engine) -> None:
+    """Let the line know what the office has called before, as after a restart."""
+    engine.line.baseline = Baseline.from_record(_known())
+
+
+@lru_cache(maxsize=1)
+def _known() -> dict[str, Any]:
+    days, baseline = BEFORE, Baseline()
     begun = midnight(days[0])
     baseline.watch(0.0)
     for call in calls(OFFICE, days):
@@ -98,6 +108,7 @@ def acquaint(engine: Engine, days: Sequence[int] = BEFORE) -> None:
             baseline.began(call.country)
             baseline.lasted(call.country, call.duration)
     baseline.watch(midnight(days[-1] + 1) - begun)
+    return baseline.to_record()
 
 
 def figures(engine: Engine, scenario: Scenario, days: Sequence[int]) -> Figures:
@@ -111,15 +122,21 @@ def figures(engine: Engine, scenario: Scenario, days: Sequence[int]) -> Figures:
     outcome = judge(engine, traffic, seen)
     rates = engine.settings.terms.rates
     through = outcome.let_through()
+
+    def cost(of: Iterable[Call]) -> int:
+        return sum(
+            rates.find(call.number.lstrip("+")).cost(call.duration)
+            for call in of
+            if call.answered is not None
+        )
+
+    stolen = [call for call in outcome.stopped if call.theft]
     incidents = [one for one in told if isinstance(one, Incident)]
     return Figures(
         len(through),
-        sum(
-            rates.find(call.number.lstrip("+")).cost(call.duration)
-            for call in through
-            if call.answered is not None
-        ),
-        sum(call.theft for call in outcome.stopped),
+        cost(through),
+        len(stolen),
+        cost(stolen),
         outcome.hindered(),
         [one.closure.rule for one in incidents if one.event == "opened"],
         sum(one.event == "closed" for one in incidents),
@@ -141,28 +158,42 @@ SCENARIOS: dict[str, tuple[Scenario, str, Sequence[int]]] = {
 }
 
 
-def run(name: str, folder: Path) -> Figures:
-    """Run one of `SCENARIOS`."""
-    scenario, unlisted, days = SCENARIOS[name]
+def run(name: str, folder: Path, days: Sequence[int] = ()) -> Figures:
+    """Run one of `SCENARIOS`, or some days of it."""
+    scenario, unlisted, whole = SCENARIOS[name]
     engine = site(folder, unlisted=unlisted)
-    if days is THEFT:
+    if whole is THEFT:
         acquaint(engine)
-    return figures(engine, scenario, days)
+    return figures(engine, scenario, days or whole)
 
 
-def main() -> None:
+HEADS = (
+    *("let through", "cost, yen", "stopped", "would have cost, yen"),
+    *("honest calls hindered", "incidents", "seconds"),
+)
+
+
+def main(arguments: Sequence[str]) -> None:
     """Print the table."""
-    rows = ["| | let through | cost | stopped | honest calls hindered | closures |"]
-    rows.append("|---|---:|---:|---:|---:|---:|")
+    if "--sweep" in arguments:
+        from theft_sweep import sweep
+
+        sweep()
+        return
+    print("| | " + " | ".join(HEADS) + " |")  # noqa: T201 - what it is for
+    print("|---|" + "---:|" * len(HEADS))  # noqa: T201
     for name in SCENARIOS:
+        began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder, in_japan():
             found = run(name, Path(folder))
-        rows.append(
-            f"| {name} | {found.let_through} | {found.cost / 1000:,.0f} yen | "
-            f"{found.stopped:,} | {len(found.hindered)} | {len(found.opened)} |"
+        told = ", ".join(found.opened) or "none"
+        print(  # noqa: T201
+            f"| {name} | {found.let_through} | {found.cost / 1000:,.0f} | "
+            f"{found.stopped:,} | {found.saved / 1000:,.0f} | {len(found.hindered)} | "
+            f"{told} | {time.perf_counter() - began:.0f} |",
+            flush=True,
         )
-    print("\n".join(rows))  # noqa: T201 - what it is for
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

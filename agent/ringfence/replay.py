@@ -1,7 +1,8 @@
 """Captures through the engine: what the agent would have done, and why.
 
 Needs no privileges. Time comes from the packets: a capture judged today gives what
-the router gave then.
+the router gave then. Only where a day of the budget or an hour of the week begins says
+this machine: with `TZ=Asia/Tokyo` in front as in Japan.
 """
 
 import json
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from ringfence import report
-from ringfence.calls.events import CallOver
+from ringfence.calls.events import CallOver, Told
+from ringfence.calls.terms import Terms
 from ringfence.engine import Engine, Settings
 from ringfence.errors import CaptureError
 from ringfence.packet import Instant
 from ringfence.pcap import open_capture
-from ringfence.told import told_record, told_text
+from ringfence.told import money, told_record, told_text
 
 _PROGRESS_BYTES: Final = 4 << 20
 """Bytes read between two updates of the progress line."""
@@ -58,6 +60,34 @@ class _Progress:
             sys.stderr.flush()
 
 
+class _Abroad:
+    """What all calls abroad of a capture come to."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._passed = self._cost = self._stopped = self._saved = 0
+
+    def add(self, told: Told) -> None:
+        if not (isinstance(told, CallOver) and told.abroad and told.direction == "out"):
+            return
+        if told.end == "stopped":
+            self._stopped += 1
+            self._saved += self._terms.rates.find(told.number).cost(0)
+        else:
+            self._passed += 1
+            self._cost += told.cost or 0
+
+    def text(self) -> str:
+        """Write a line for a person; "" if nobody called abroad."""
+        if not (self._passed or self._stopped):
+            return ""
+        currency = self._terms.currency
+        return (
+            f"calls abroad: {self._passed} for {money(self._cost)} {currency}; "
+            f"{self._stopped} stopped, at least {money(self._saved)} {currency} saved\n"
+        )
+
+
 def replay_file(
     path: Path, settings: Settings, out: TextIO, *, jsonl: bool, hits_only: bool
 ) -> CaptureError | None:
@@ -72,6 +102,7 @@ def replay_file(
     clock = _Clock()
     now = Instant(0.0, 0.0)
     progress = _Progress(capture.size)
+    abroad = _Abroad(settings.terms)
     broken: CaptureError | None = None
     if not jsonl:
         out.write(f"{path}\n{report.HEADINGS}\n")
@@ -81,7 +112,7 @@ def replay_file(
             decision = engine.inspect(packet, now)
             progress.at(capture.bytes_read)
             if hits_only and not report.worst(decision):
-                _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
+                _tell(engine, abroad, path, out, jsonl=jsonl, hits_only=hits_only)
                 continue
             since = wall - (clock.start or 0.0)
             for finding in decision.findings:
@@ -116,19 +147,19 @@ def replay_file(
                     )
                 else:
                     out.write(report.malformed_row(frame, since, decision) + "\n")
-            _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
+            _tell(engine, abroad, path, out, jsonl=jsonl, hits_only=hits_only)
     except CaptureError as error:
         broken = error
     finally:
         progress.done()
         capture.close()
     engine.tick(now)
-    _tell(engine, path, out, jsonl=jsonl, hits_only=hits_only)
+    _tell(engine, abroad, path, out, jsonl=jsonl, hits_only=hits_only)
     if jsonl:
         summary = report.summary_record(engine.counters)
         _line(out, {"type": "summary", "file": str(path), **summary})
     else:
-        out.write(report.text_summary(engine.counters) + "\n\n")
+        out.write(f"{abroad.text()}{report.text_summary(engine.counters)}\n\n")
     return broken
 
 
@@ -153,11 +184,18 @@ def replay(
 
 
 def _tell(
-    engine: Engine, path: Path, out: TextIO, *, jsonl: bool, hits_only: bool
+    engine: Engine,
+    abroad: _Abroad,
+    path: Path,
+    out: TextIO,
+    *,
+    jsonl: bool,
+    hits_only: bool,
 ) -> None:
     """Write what became of calls; a person reads of incidents and money only."""
     currency = engine.settings.terms.currency
     for told in engine.told():
+        abroad.add(told)
         record = told_record(told, currency, full_numbers=True)
         if hits_only and isinstance(told, CallOver) and told.end != "stopped":
             continue

@@ -338,3 +338,54 @@ def test_what_is_left_is_never_longer_than_a_day() -> None:
     later = Closures.from_record(record)
     later.tick(0.0, budget_left=True)
     assert [one.until for one in later] == [DECAY]
+
+
+def test_what_is_only_told_of_is_one_wherever_to_and_closes_nothing() -> None:
+    closures = Closures()
+    told = close(closures, closing=Close("stopped", HOUR, HOUR))
+    assert stopping(closures) == []
+    assert told.opens_with == "ringfence allow SL --for 2h"
+    again = closures.close(
+        Close("stopped", HOUR, HOUR), "rule", "", US, PHONE, (1.0, WALL), monitor=False
+    )
+    assert again is None
+    assert closures.telling(monitor=False) is told
+    assert closures.telling(monitor=True) is None
+
+
+def test_what_is_told_of_goes_on_with_each_call_and_is_never_longer() -> None:
+    closures = Closures()
+    told = close(closures, closing=Close("stopped", HOUR, HOUR))
+    for at in range(3 * PERSISTENT):
+        closures.goes_on(told, 7, at * HOUR / 2, held=at == 0)
+    last = (3 * PERSISTENT - 1) * HOUR / 2
+    assert (told.stopped, told.passed) == (3 * PERSISTENT - 1, 1)
+    assert told.cost == 7 * told.stopped
+    assert closures.tick(last + HOUR - 1, budget_left=True) == []
+    assert closures.tick(last + HOUR, budget_left=True) == [told]
+    close(closures, last + HOUR, Close("stopped", HOUR, HOUR))
+    assert closures.tick(last + 2 * HOUR - 1, budget_left=True) == []
+    assert len(closures.tick(last + 2 * HOUR, budget_left=True)) == 1
+
+
+def test_what_is_told_of_outlives_a_restart() -> None:
+    closures = Closures()
+    closures.goes_on(
+        close(closures, closing=Close("stopped", HOUR, HOUR)), 7, 60.0, held=False
+    )
+    record = json.loads(json.dumps(closures.to_record(60.0)))
+    again = Closures.from_record(record)
+    assert again.ignored == 0
+    again.tick(1_000.0, budget_left=True)
+    told = again.telling(monitor=False)
+    assert told is not None
+    assert (told.subject, told.stopped, told.cost) == ("SL", 1, 7)
+    again.goes_on(told, 7, 2_000.0, held=False)
+    assert told.until == 2_000.0 + HOUR
+
+
+def test_the_country_opened_ends_what_is_told_of_it() -> None:
+    closures = Closures()
+    told = close(closures, closing=Close("stopped", HOUR, HOUR))
+    assert closures.open("63", HOUR, 0.0) == []
+    assert closures.open("232", HOUR, 0.0) == [told]

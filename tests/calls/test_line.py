@@ -276,6 +276,108 @@ def test_what_is_opened_is_open_for_the_list_too() -> None:
     assert len(site.stopped) == 2
 
 
+SIERRA_LEONE = "01023276123456"
+UNIT = 175_000
+"""Of a call there, in thousandths."""
+
+
+def refused(
+    count: int, seconds: float = 60.0, number: str = SIERRA_LEONE
+) -> list[Timed]:
+    return then(
+        *(
+            [(at * seconds, frame) for _, frame in call(at * seconds, number)[:1]]
+            for at in range(count)
+        )
+    )
+
+
+def test_the_owner_is_told_once_of_what_the_list_stops_and_once_of_all_of_it() -> None:
+    site = Site()
+    site.feed(refused(4))
+    assert site.incidents == [], "somebody who tries again is no thief"
+    site.feed(refused(1), 4 * MINUTE)
+    (opened,) = (one for one in site.told if isinstance(one, Incident))
+    assert (opened.event, opened.closure.what) == ("opened", "stopped")
+    assert opened.until == WALL + 4 * MINUTE + 12 * HOUR
+    site.feed(refused(100), 6 * MINUTE)
+    site.feed(refused(1, number="01023276654321"), 2.5 * HOUR)
+    assert len(site.incidents) == 1, "it goes on"
+    site.pass_time(14.5 * HOUR - 1)
+    assert len(site.incidents) == 1
+    site.pass_time(15 * HOUR)
+    assert site.incidents == [
+        ("opened", "stopped-calls", "SL"),
+        ("closed", "stopped-calls", "SL"),
+    ]
+    (_, closed) = (one for one in site.told if isinstance(one, Incident))
+    assert closed.time == WALL + 14.5 * HOUR
+    assert (closed.closure.stopped, closed.closure.passed) == (106, 0)
+    assert closed.closure.cost == 106 * UNIT
+    assert [rule for _, rule in site.stopped] == ["blocked-destination"] * 106
+    site.feed(refused(5), 16 * HOUR)
+    assert len(site.incidents) == 3, "and anew when it begins anew"
+
+
+def test_what_is_only_told_of_stops_nothing() -> None:
+    site = Site()
+    site.feed(refused(9))
+    before = len(site.stopped)
+    site.feed(call(10 * MINUTE, US))
+    assert len(site.stopped) == before
+
+
+def test_what_only_watches_tells_of_calls_that_passed() -> None:
+    site = Site('[numbers]\nprofile = "watch"\n')
+    site.feed(then(*(call(120.0 * at, SIERRA_LEONE) for at in range(6))))
+    site.pass_time(13 * HOUR)
+    assert site.stopped == []
+    told = [one for one in site.told if isinstance(one, Incident)]
+    told = [one for one in told if one.closure.rule == "stopped-calls"]
+    assert [one.event for one in told] == ["opened", "closed"]
+    closure = told[0].closure
+    assert (closure.monitor, closure.passed, closure.stopped) == (True, 6, 0)
+    assert closure.cost == 0, "nothing was saved"
+
+
+def test_to_open_the_country_ends_what_is_told_of_it() -> None:
+    site = Site()
+    site.feed(refused(5))
+    assert [one.what for one in site.engine.line.open("232", HOUR, site.now)] == [
+        "stopped"
+    ]
+    site.feed(refused(9), HOUR / 2)
+    assert len(site.stopped) == 5
+
+
+def test_what_is_closed_is_not_told_of_twice() -> None:
+    site = Site()
+    site.feed(burst(count=30))
+    assert [rule for _, rule, _ in site.incidents] == ["country-surge"]
+
+
+def test_a_stranger_is_nobody_that_the_owner_has_to_hear_of() -> None:
+    site = Site()
+    for at in range(9):
+        asked = invite(
+            SIERRA_LEONE, {"Call-ID": f"{at}@x", "From": "<sip:209@x>;tag=a"}
+        )
+        now = Instant(60.0 * at, WALL + 60.0 * at)
+        decision = site.engine.inspect(udp(asked, "198.51.100.9"), now)
+        assert decision.verdict is not Verdict.ACCEPT
+        site.told += site.engine.told()
+    assert site.incidents == []
+
+
+def test_calls_out_of_hours_are_told_of() -> None:
+    site = Site('[hours]\ninternational = ["Mon 00:00-00:01"]\n')
+    numbers = US, "010442071234567", US_TOO, "010442071234568", US
+    for at, number in enumerate(numbers):
+        site.feed(refused(1, number=number), at * 12 * MINUTE)
+    assert {rule for _, rule in site.stopped} == {"hours"}
+    assert [rule for _, rule, _ in site.incidents] == ["stopped-calls"]
+
+
 def test_countries_in_turn_close_what_is_new_and_nothing_else() -> None:
     site = Site()
     site.feed(call(0.0, US))

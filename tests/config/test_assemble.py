@@ -26,6 +26,7 @@ ORDER = [
     "extension-enumeration",
     "host-sweep",
     "password-guessing",
+    "stopped-calls",
     "unusual-source",
     "call-through",
     "dormant-international",

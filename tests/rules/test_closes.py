@@ -2,6 +2,7 @@
 
 import pytest
 from builders import rule_table
+from ringfence.decision import Verdict
 from ringfence.rules.closes import Close
 from ringfence.rules.compile import compile_rule
 from ringfence.rules.counts import MAX_CALLS
@@ -176,3 +177,37 @@ def test_counts_that_are_refused(count: dict[str, object], wrong: list[str]) -> 
 )
 def test_rules_that_are_refused(made: dict[str, object], wrong: str) -> None:
     assert wrong in problems(made)
+
+
+TELL: dict[str, object] = {"quiet": "1h"}
+
+
+def telling(then: dict[str, object], **match: object) -> dict[str, object]:
+    made = table({"on": "call-stopped", **match})
+    return made | {"then": {"reason": "x", **then}}
+
+
+def test_a_rule_that_only_tells() -> None:
+    count = {**COUNT, "per": ["source"]}
+    rule, wrong = compile_rule(telling({"tell": TELL}, count=count), "x.toml")
+    assert wrong == []
+    assert rule.close == Close("stopped", 3_600.0, 3_600.0)
+    assert rule.verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("made", "problem"),
+    [
+        (telling({}), "then.tell = None: expected a table"),
+        (telling({"tell": TELL | {"first": "1h"}}), "then.tell.first = '1h': expected"),
+        (telling({"tell": {"quiet": 3}}), "then.tell.quiet = 3: expected a duration"),
+        (telling({"tell": TELL, "verdict": "drop"}), "then.verdict = 'drop': expected"),
+        (telling({"tell": TELL, "close": CLOSE}), "then.close = {"),
+        (telling({"tell": TELL}, usual_calls=1), "match.usual_calls = 1: expected"),
+        (table(then={"close": CLOSE, "tell": TELL}), "then.tell = {'quiet': '1h'}: "),
+    ],
+)
+def test_tellings_that_are_refused(made: dict[str, object], problem: str) -> None:
+    found = problems(made)
+    assert len(found) == 1
+    assert found[0].startswith(problem)

@@ -363,7 +363,7 @@ def problems_of(table: dict[str, Any]) -> list[str]:
         (
             {"side": "outside", "on": "message"},
             "match.on = 'message': expected one of request, response, redirection, "
-            "auth-failure, refusal, call-start, call-end",
+            "auth-failure, refusal, call-start, call-end, call-stopped",
         ),
         (
             {"side": "outside", "on": ["request", "response"]},
@@ -491,7 +491,7 @@ def test_all_problems_at_once() -> None:
         "judges = None: expected one of source, destination, line",
         "match = None: expected a table",
         "match.on = None: expected one of request, response, redirection, auth-failure, "
-        "refusal, call-start, call-end",
+        "refusal, call-start, call-end, call-stopped",
         "match = {}: expected at least one fact besides on and method",
         "then = None: expected a table",
         "then.verdict = None: expected one of drop, reject",

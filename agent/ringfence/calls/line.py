@@ -15,7 +15,7 @@ from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call, Event
 from ringfence.calls.closures import Caller, Closure, Closures
 from ringfence.calls.events import BudgetShare, Incident, Told
-from ringfence.calls.identity import asker, sequence
+from ringfence.calls.identity import asker, tag
 from ringfence.calls.ledger import Ledger
 from ringfence.calls.over import call_over, stopped_call
 from ringfence.calls.rates import MILLI
@@ -51,6 +51,9 @@ MAX_ATTEMPTS: Final = 1_024
 REPEATED_FOR: Final = 64.0
 """Seconds for which one may be repeated: twice Timer B."""
 
+REFRESHED_FOR: Final = 14_400.0
+"""Seconds for which a capture may show it go on: there it was not refused."""
+
 REDIALLED_FOR: Final = 1_800.0
 """Seconds in which somebody tries again whom nobody has answered."""
 
@@ -75,9 +78,10 @@ class Line:
         self.changed = False
         """Something is to be remembered that was not before."""
         self._told: deque[Told] = deque(maxlen=MAX_TOLD)
-        self._attempts: BoundedTable[int, bool] = BoundedTable(
-            MAX_ATTEMPTS, REPEATED_FOR
+        self._attempts: BoundedTable[int, float] = BoundedTable(
+            MAX_ATTEMPTS, REFRESHED_FOR
         )
+        """When they were first seen."""
         self._unanswered: BoundedTable[str, bool] = BoundedTable(
             MAX_ATTEMPTS, REDIALLED_FOR
         )
@@ -420,16 +424,14 @@ class Line:
         """
         message, reading = facts.message, facts.reading
         number = "" if reading is None else reading.number
-        whose = asker(message)
-        key = hash((whose, sequence(message)[0], number))
-        if self._attempts.get(key, now.mono):
-            return False
-        self._attempts.put(key, True, now.mono)
-        bare = hash((whose, number))
-        if message.credentials is None:
-            self._attempts.put(bare, True, now.mono)
-        elif self._attempts.pop(bare):
-            return False
+        # Without CSeq: in a capture what was refused is asked again with a password.
+        key = hash((asker(message), number))
+        before = self._attempts.get(key, now.mono)
+        if before is not None:
+            goes_on = bool(tag(message, "to"))
+            if goes_on or now.mono - before <= REPEATED_FOR:
+                return False
+        self._attempts.put(key, now.mono, now.mono)
         return True
 
     def _unit(self, reading: Reading) -> int:
