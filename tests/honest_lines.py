@@ -32,11 +32,46 @@ FIRST: Final = day_of(2026, 9, 7)
 """A Monday; the days off around the 21st are no matter here."""
 
 STARTS: Final = {
-    **{"US": "1212", "GB": "4420", "DE": "4930", "FR": "3319", "IT": "3906", "ES": "3491"},
-    **{"TW": "8862", "KR": "8225", "CN": "8621", "HK": "8525", "SG": "6565", "TH": "6625"},
-    **{"VN": "8424", "ID": "6221", "PH": "6325", "AU": "6125", "IN": "9111", "MY": "6035"},
-    **{"CH": "4144", "NL": "3120", "CA": "1613", "BR": "5511", "MX": "5255", "NZ": "6495"},
-    **{"SE": "4685", "FI": "3589", "AT": "4315", "TR": "9021", "NP": "9771", "AE": "9714"},
+    **{
+        "US": "1212",
+        "GB": "4420",
+        "DE": "4930",
+        "FR": "3319",
+        "IT": "3906",
+        "ES": "3491",
+    },
+    **{
+        "TW": "8862",
+        "KR": "8225",
+        "CN": "8621",
+        "HK": "8525",
+        "SG": "6565",
+        "TH": "6625",
+    },
+    **{
+        "VN": "8424",
+        "ID": "6221",
+        "PH": "6325",
+        "AU": "6125",
+        "IN": "9111",
+        "MY": "6035",
+    },
+    **{
+        "CH": "4144",
+        "NL": "3120",
+        "CA": "1613",
+        "BR": "5511",
+        "MX": "5255",
+        "NZ": "6495",
+    },
+    **{
+        "SE": "4685",
+        "FI": "3589",
+        "AT": "4315",
+        "TR": "9021",
+        "NP": "9771",
+        "AE": "9714",
+    },
     **{"PL": "4822", "ZA": "2711"},
 }
 COUNTRIES: Final = tuple(STARTS)
@@ -182,9 +217,7 @@ def failover(day: int) -> Iterator[Dialled]:
                 for again in range(2):
                     for trunk in range(3):
                         late = again * 90 + trunk * 5.0
-                        yield Dialled(
-                            begin + late, number, None, 4.0, 503, trunk
-                        )
+                        yield Dialled(begin + late, number, None, 4.0, 503, trunk)
             else:
                 yield Dialled(begin, number, 240.0)
 
@@ -224,9 +257,21 @@ LINES: Final = (
     Line("office, closed for 12 days (Golden Week)", closed(range(14, 26)), weeks=2),
     Line("office, closed for 40 days", closed(range(14, 54)), weeks=4),
     Line("office, closed for 70 days", closed(range(14, 84)), weeks=5),
-    Line("hotel, 12 guests' calls to 32 countries", _by_day("hotel", 12, 32, (7, 23.5), 150, weekends=True), _BUDGET.format(30_000, 400_000)),
-    Line("travel agency, 40 calls to 16 countries", _by_day("agency", 40, 16), _BUDGET.format(60_000, 900_000)),
-    Line("call centre, 300 calls to 12 countries", _by_day("centre", 300, 12, (8, 22), 120), _BUDGET.format(200_000, 4_000_000)),
+    Line(
+        "hotel, 12 guests' calls to 32 countries",
+        _by_day("hotel", 12, 32, (7, 23.5), 150, weekends=True),
+        _BUDGET.format(30_000, 400_000),
+    ),
+    Line(
+        "travel agency, 40 calls to 16 countries",
+        _by_day("agency", 40, 16),
+        _BUDGET.format(60_000, 900_000),
+    ),
+    Line(
+        "call centre, 300 calls to 12 countries",
+        _by_day("centre", 300, 12, (8, 22), 120),
+        _BUDGET.format(200_000, 4_000_000),
+    ),
 )
 
 
@@ -254,12 +299,12 @@ def packets(call: Dialled, name: str) -> Iterator[tuple[float, bytes]]:
     if call.talked is None:
         if call.status == 487:
             yield say(answered, f"CANCEL {uri} SIP/2.0", "", "", "1 CANCEL")
-        yield say(
-            answered + 0.1, f"SIP/2.0 {call.status} No", "", tag, "1 INVITE"
-        )
+        yield say(answered + 0.1, f"SIP/2.0 {call.status} No", "", tag, "1 INVITE")
         yield say(answered + 0.2, f"ACK {uri} SIP/2.0", "", tag, "1 ACK")
         return
-    yield say(begin + min(3.0, call.rings / 2), "SIP/2.0 180 Ringing", "", tag, "1 INVITE")
+    yield say(
+        begin + min(3.0, call.rings / 2), "SIP/2.0 180 Ringing", "", tag, "1 INVITE"
+    )
     yield say(answered, "SIP/2.0 200 OK", "", tag, "1 INVITE")
     yield say(answered + 0.1, f"ACK {uri} SIP/2.0", "ack", tag, "1 ACK")
     if call.says_bye:

@@ -35,7 +35,6 @@ FULL = invite(
 EMPTY = b"OPTIONS sip:x SIP/2.0\r\n\r\n"
 
 
-
 class Remembered:
     """Answers of a line that was watched for a week."""
 

@@ -52,6 +52,12 @@ REPEATED_FOR: Final = 64.0
 REDIALLED_FOR: Final = 1_800.0
 """Seconds in which somebody tries again whom nobody has answered."""
 
+FORWARDED_FOR: Final = 300.0
+"""Seconds that a call is taken to last which the carrier makes for us: nobody here sees
+it end. A guess: half of an office's calls abroad are over after four minutes."""
+
+_PASSES: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
+
 _ENDS: Final[dict[str, End]] = {
     "bye": "bye",
     "cancelled": "cancel",
@@ -88,6 +94,10 @@ class Line:
             MAX_ATTEMPTS, REDIALLED_FOR
         )
         """Numbers abroad that were called in vain, until they are called again."""
+        self._forwarded: BoundedTable[int, Ruling] = BoundedTable(
+            MAX_ATTEMPTS, REPEATED_FOR
+        )
+        """What was ruled on forwardings and transfers that may be repeated."""
         self._ticked = -inf
 
     def use(self, world: World, rules: RuleSet, terms: Terms, *, monitor: bool) -> None:
@@ -195,6 +205,11 @@ class Line:
             if held is not None and held.verdict is not Verdict.ACCEPT:
                 self._take(view.stopped(facts, now), now)
                 return held
+        if not calls:
+            sent = self._sent_on(facts, reading, caller, now, judged=not opened)
+            if sent is None or sent.verdict is Verdict.ACCEPT:
+                self._take(view.seen(facts, now), now)
+            return held or sent
         events = view.seen(facts, now)
         begun = next((one.call for one in events if one.kind == "begun"), None)
         if begun is not None:
@@ -297,6 +312,35 @@ class Line:
                     self._refused(facts, reading, ruling, now)
                 return ruling
             held = held or ruling
+        return held
+
+    def _sent_on(
+        self,
+        facts: Facts,
+        reading: Reading,
+        caller: Caller,
+        now: Instant,
+        *,
+        judged: bool,
+    ) -> Ruling | None:
+        """Rule on what has the carrier call abroad in our name and at our cost: of that
+        call nothing passes here. Inside, our PBX makes it, and it is judged then."""
+        if facts.side != "inside" or facts.packet.dst in facts.world.inside:
+            return None
+        message = facts.message
+        key = hash((asker(message), sequence(message), reading.number))
+        before = self._forwarded.get(key, now.mono)
+        if before is not None:
+            return None if before is _PASSES else before
+        call = Call(facts, reading, 0, now)
+        held = self._begun(call, facts, reading, caller, now) if judged else None
+        self._forwarded.put(key, held or _PASSES, now.mono)
+        if held is None or held.verdict is Verdict.ACCEPT:
+            self.baseline.began(call.country)
+            cost = self.ledger.estimated(call, FORWARDED_FOR, now)
+            call.ended, call.status = now.mono, message.status or 0
+            self._told.append(self._record(call, cost, now))
+            self.changed = True
         return held
 
     def _over(self, call: Call, now: Instant) -> None:
