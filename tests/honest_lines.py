@@ -243,12 +243,20 @@ def closed(days: range) -> Callable[[int], Iterator[Dialled]]:
     return lambda day: iter(()) if day in days else open_(day)
 
 
-_BUDGET = "[budget]\nday = {}\nmonth = {}\n"
+def _budget(day: int, month: int) -> str:
+    return f"[budget]\nday = {day}\nmonth = {month}\n"
+
+
+_FAX_RUN: Final = "[rules.country-surge]\nover = 8\n"
+_CENTRE: Final = (
+    _budget(200_000, 4_000_000)
+    + "[rules.country-surge]\nover = 30\n[rules.country-rotation-first-week]\nover = 32\n"
+)
 
 LINES: Final = (
     Line("importer, one partner with numbers in a row", importer),
     Line("trading house, 25 calls a day to 2 countries", _by_day("trade", 25, 2)),
-    Line("fax gateway, 13 faxes a day", fax),
+    Line("fax gateway, 13 faxes a day", fax, _FAX_RUN),
     Line("family, one call a month", family, weeks=14),
     Line("office, PBX redials the busy", redialling),
     Line("weekly conference, 10 calls at once to 6 countries", conference),
@@ -260,17 +268,17 @@ LINES: Final = (
     Line(
         "hotel, 12 guests' calls to 32 countries",
         _by_day("hotel", 12, 32, (7, 23.5), 150, weekends=True),
-        _BUDGET.format(30_000, 400_000),
+        _budget(30_000, 400_000),
     ),
     Line(
         "travel agency, 40 calls to 16 countries",
         _by_day("agency", 40, 16),
-        _BUDGET.format(60_000, 900_000),
+        _budget(60_000, 900_000),
     ),
     Line(
         "call centre, 300 calls to 12 countries",
         _by_day("centre", 300, 12, (8, 22), 120),
-        _BUDGET.format(200_000, 4_000_000),
+        _CENTRE,
     ),
 )
 
@@ -359,7 +367,8 @@ def main() -> None:
     """Print the table."""
     weeks = float(sys.argv[1]) if sys.argv[1:] else 3.0
     rows = [
-        "| line, from its first day | weeks | calls abroad | hindered by default | closures | hindered as its owner sets it | closures |",
+        "| from its first day | weeks | calls abroad | hindered by default | closures "
+        "| hindered as its owner sets it | closures |",
         "|---|---:|---:|---:|---|---:|---|",
     ]
     for line in LINES:
@@ -370,8 +379,8 @@ def main() -> None:
                 cells.append(f"{found.made:,}")
             which = (f"{n} {rule}" for rule, n in found.closures.most_common())
             cells += [f"{found.hindered:,}", ", ".join(which) or "none"]
+        cells += [""] * (7 - len(cells))
         rows.append(f"| {' | '.join(cells)} |")
-        print(rows[-1], flush=True)
     print("\n".join(rows))  # noqa: T201 - what it is for
 
 
