@@ -426,3 +426,14 @@ def test_a_call_that_came_in_is_over_when_it_is_forwarded() -> None:
     assert US.encode() in moved
     site.feed([(5.0, _fixed(moved))])
     assert site.engine.line.view.at_once("in") == 0
+
+
+def test_a_new_line_that_is_busy_is_learnt_all_the_same() -> None:
+    """Closed for an hour it tries on, and its first busy hour keeps nothing closed."""
+    site = Site()
+    day = 24 * HOUR
+    for at in range(6):
+        site.feed(every(2 * MINUTE, *[US] * 20, talked=61.0), at * day + 9 * HOUR)
+        site.feed(every(10 * MINUTE, *[US] * 12, talked=61.0), at * day + 13 * HOUR)
+    assert site.stopped
+    assert max(at for at, _ in site.stopped) < 3 * day

@@ -52,6 +52,11 @@ REPEATED_FOR: Final = 64.0
 REDIALLED_FOR: Final = 1_800.0
 """Seconds in which somebody tries again whom nobody has answered."""
 
+LEARNS_FOR: Final = 7.0
+"""Days watched after which closures grow, and what led to one is no longer learnt. Until
+then the first busy hour of an honest line would keep it closed for ever: it would never
+learn what is usual. A thief of these days meets the budget."""
+
 FORWARDED_FOR: Final = 300.0
 """Seconds that a call is taken to last which the carrier makes for us: nobody here sees
 it end. A guess: half of an office's calls abroad are over after four minutes."""
@@ -387,8 +392,12 @@ class Line:
     ) -> Closure | None:
         """Close what a rule says; returns the incident if that begins with it."""
         assert rule.close is not None  # noqa: S101 - tells the type checker
+        learns = self.baseline.days_watched < LEARNS_FOR
+        closing = rule.close
+        if learns:
+            closing = closing._replace(longest=closing.first)
         made = self.closures.close(
-            rule.close,
+            closing,
             rule.id,
             reason,
             reading,
@@ -400,9 +409,9 @@ class Line:
         if made is None:
             return None
         closure, oldest = made
-        if closure.what == "new":
+        if closure.what == "new" and not learns:
             self.baseline.disown(unknown=True)
-        elif closure.what == "country":
+        elif closure.what == "country" and not learns:
             self.baseline.disown(reading.country)
         if oldest is not None:
             self._closed(oldest, now)
