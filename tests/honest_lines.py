@@ -279,7 +279,7 @@ LINES: Final = (
     Line(
         "travel agency, 40 calls to 16 countries",
         _by_day("agency", 40, 16),
-        _budget(60_000, 900_000),
+        _budget(60_000, 900_000) + "[rules.country-rotation-first-week]\nover = 16\n",
     ),
     Line(
         "call centre, 300 calls to 12 countries",
