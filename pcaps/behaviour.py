@@ -164,11 +164,11 @@ def sequential_destinations() -> Iterator[TimedCase]:
 
 def short_call_burst() -> Iterator[TimedCase]:
     """Calls of half a minute."""
-    five = [US] * 5
-    yield "hit-half-a-minute", later(7, every(16 * MINUTE, *five, talked=30.0))
-    yield "near-miss-a-minute", later(7, every(16 * MINUTE, *five, talked=61.0))
-    yield "near-miss-nobody-answers", later(7, every(16 * MINUTE, *five, talked=None))
-    yield "near-miss-the-first-week", later(6, every(16 * MINUTE, *five, talked=30.0))
+    eight = [US] * 8
+    yield "hit-half-a-minute", later(7, every(16 * MINUTE, *eight, talked=30.0))
+    yield "near-miss-a-minute", later(7, every(16 * MINUTE, *eight, talked=61.0))
+    yield "near-miss-nobody-answers", later(7, every(16 * MINUTE, *eight, talked=None))
+    yield "near-miss-the-first-week", later(6, every(16 * MINUTE, *eight, talked=30.0))
 
 
 def budget() -> Iterator[TimedCase]:

@@ -27,6 +27,11 @@ from ringfence.sip.message import Message
 
 _ACCEPTED: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
 
+_OF_NO_CALL: Final = frozenset(
+    {"REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "INFO"}
+)
+"""Methods that neither begin nor end a call: most of what passes."""
+
 
 class Policy(NamedTuple):
     """What happens, and is counted, when no rule can say."""
@@ -229,6 +234,8 @@ class Engine:
 
     def _on_the_line(self, facts: Facts, ruling: Ruling, now: Instant) -> Ruling:
         """Show a message to whoever knows the calls; he may stop what would pass."""
+        if facts.message.method in _OF_NO_CALL:
+            return ruling
         line = self._use_line()
         if ruling.verdict is not Verdict.ACCEPT:
             line.stopped(facts, ruling, now)

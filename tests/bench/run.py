@@ -24,6 +24,7 @@ from ringfence.bundle import tables
 
 from bench import (
     bundle,
+    calls,
     flood,
     imports,
     live,
@@ -69,6 +70,7 @@ def main() -> int:
         "--only",
         choices=(
             *("live", "replay", "start", "flood", "million", "bundle", "numbers"),
+            "calls",
         ),
         action="append",
         default=[],
@@ -108,6 +110,7 @@ def main() -> int:
             "bundle": lambda: bundle.measure(folder, args.starts),
             "flood": lambda: flood.measure(folder, args.flood_seconds),
             "numbers": lambda: readings.measure(folder, args.replays),
+            "calls": lambda: calls.measure(500, args.rounds),
             "imports": lambda: imports.measure(folder),
             "million": lambda: million.measure(folder, args.sources),
         }

@@ -454,3 +454,88 @@ def test_when_time_has_to_pass() -> None:
     assert line.wait(100.0) > TICK, "nothing to do"
     site.feed(call(110.0, US)[:4])
     assert line.wait(site.now.mono) <= TICK
+
+
+def test_hours_are_not_told_by_a_clock_that_was_not_set() -> None:
+    """A router without a clock chip begins in 1970, on a Thursday at midnight."""
+    site = Site('[hours]\ninternational = ["mon-fri 08:00-20:00"]\n')
+    (_, frame), *_ = call(0.0, US)
+    decision = site.engine.inspect(packet(frame), Instant(20.0, 20.0))
+    assert decision.verdict is Verdict.ACCEPT
+
+
+def _sent_on(number: str, serial: int, src: str = OFFICE, dst: str = TRUNK) -> Packet:
+    """Tell the carrier, or the PBX, to call somebody else for a call that came in."""
+    fields = {
+        "Contact": f"<sip:{number}@{TRUNK}>",
+        "CSeq": "1 INVITE",
+        "Call-ID": f"{serial}@{TRUNK}",
+    }
+    text = sip(fields=fields).replace(
+        b"OPTIONS sip:203.0.113.1 SIP/2.0", b"SIP/2.0 302 Moved", 1
+    )
+    return udp(text, src, dst)
+
+
+def _transfer(number: str, serial: int) -> Packet:
+    fields = {
+        "Refer-To": f"<sip:{number}@{TRUNK}>",
+        "CSeq": "2 REFER",
+        "Call-ID": f"{serial}@{TRUNK}",
+    }
+    return udp(sip("REFER", fields=fields), OFFICE, TRUNK)
+
+
+@pytest.mark.parametrize("how", [_sent_on, _transfer])
+def test_what_the_carrier_forwards_for_us_is_counted_and_costs(how) -> None:  # type: ignore[no-untyped-def]
+    site = Site(BUDGET)
+    verdicts = []
+    for serial in range(5):
+        for again in (0.0, 0.5):
+            now = Instant(serial * 60.0 + again, WALL + serial * 60.0 + again)
+            decision = site.engine.inspect(how(US, serial), now)
+            verdicts.append(decision.verdict is Verdict.ACCEPT)
+            site.told += site.engine.told()
+    assert verdicts == [True] * 6 + [False] * 4, "each with its repetition"
+    assert site.incidents == [("opened", "country-surge", "US")]
+    line = site.engine.line
+    assert line.ledger.spent("day", now) == 3 * 5 * 9_000
+    assert [one.cost for one in site.calls if one.rule is None] == [5 * 9_000] * 3
+
+
+def test_what_our_pbx_forwards_is_counted_when_it_does() -> None:
+    site = Site(BUDGET)
+    for serial in range(9):
+        now = Instant(serial * 60.0, WALL + serial * 60.0)
+        phone = _sent_on(US, serial, src="192.168.50.20", dst=OFFICE)
+        assert site.engine.inspect(phone, now).verdict is Verdict.ACCEPT
+    assert site.engine.line.ledger.spent("day", now) == 0
+
+
+def test_a_call_that_came_in_is_over_when_it_is_forwarded() -> None:
+    site = Site()
+    inbound = call(0.0, "0312345600", src=TRUNK, dst=OFFICE, user="0612345671")
+    site.feed(inbound[:2])
+    assert site.engine.line.view.at_once("in") == 1
+    moved = (
+        inbound[1][1]
+        .replace(b"180 Ringing", b"302 Elsewhe")
+        .replace(
+            f"Contact: <sip:0312345600@{OFFICE}>".encode(),
+            f"Contact: <sip:{US}@{TRUNK}>".encode(),
+        )
+    )
+    assert US.encode() in moved
+    site.feed([(5.0, _fixed(moved))])
+    assert site.engine.line.view.at_once("in") == 0
+
+
+def test_a_new_line_that_is_busy_is_learnt_all_the_same() -> None:
+    """Closed for an hour it tries on, and its first busy hour keeps nothing closed."""
+    site = Site()
+    day = 24 * HOUR
+    for at in range(6):
+        site.feed(every(2 * MINUTE, *[US] * 20, talked=61.0), at * day + 9 * HOUR)
+        site.feed(every(10 * MINUTE, *[US] * 12, talked=61.0), at * day + 13 * HOUR)
+    assert site.stopped
+    assert max(at for at, _ in site.stopped) < 3 * day

@@ -141,6 +141,13 @@ class Ledger:
         if found is not None and call.costs and call.answered is not None:
             self._book(call.answered.mono, _cost(*found, now.mono), now)
 
+    def estimated(self, call: Call, seconds: float, now: Instant) -> int:
+        """Book what a call costs that begins now and is never seen; returns that."""
+        self._look(now)
+        cost = self.rates.dearest((call.e164, *call.others)).cost(seconds)
+        self._book(now.mono, cost, now)
+        return cost
+
     def cost(self, call: Call, now: Instant) -> int:
         """Return what a running call has cost so far, 0 for one that is not billed."""
         found = self._running.get(call.serial)
