@@ -59,6 +59,8 @@ def agent(tmp_path: Path) -> Iterator[Engine]:
         now=lambda: NOW,
         status=lambda: {"calls": line_record(judge.line, NOW)},
         reload=lambda: None,
+        notify=lambda: {"ways": []},
+        notified=lambda: {"tested": {}},
     )
     control = ControlSocket(str(tmp_path / "run" / "control.sock"), replies.answer)
     stop = threading.Event()

@@ -15,7 +15,7 @@ from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call, Event
 from ringfence.calls.closures import Caller, Closure, Closures
 from ringfence.calls.events import BudgetShare, Incident, Told
-from ringfence.calls.identity import asker, tag
+from ringfence.calls.identity import asker, sequence, tag
 from ringfence.calls.ledger import Ledger
 from ringfence.calls.over import call_over, stopped_call
 from ringfence.calls.rates import MILLI
@@ -357,7 +357,7 @@ class Line:
             self.baseline.began(call.country)
             cost = self.ledger.estimated(call, FORWARDED_FOR, now)
             call.ended, call.status = now.mono, message.status or 0
-            self._told.append(self._record(call, cost, now))
+            self._told.append(call_over(call, cost, now, self._world))
             self.changed = True
         return held
 
