@@ -436,7 +436,7 @@ def test_a_reload_takes_everything_or_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(agent.daemon._control, "refill", refuse)
         agent.daemon._reconfigure()
-        agent.daemon._refilled()
+        agent.daemon._refilling.turn()
     (event,) = agent.events()
     assert (event["type"], event["ok"]) == ("reload", False)
     assert event["problems"] == ["nft did not take the ruleset: busy"]
@@ -446,7 +446,7 @@ def test_a_reload_takes_everything_or_nothing(
     still = agent.give(udp(register(), ABROAD))
     assert still.code is Code.DROP, "until the kernel has taken it"
     agent.events()
-    agent.daemon._refilled()
+    agent.daemon._refilling.turn()
     *_, reloaded = agent.events()
     assert (reloaded["type"], reloaded["ok"], reloaded["home"]) == (
         "reload",
@@ -471,11 +471,11 @@ def test_an_offload_that_failed_is_begun_again_if_asked_for_meanwhile(
         patch.setattr(agent.daemon._control, "refill", refuse)
         agent.daemon._begin_offload()
     agent.daemon._begin_offload()
-    agent.daemon._refilled()
+    agent.daemon._refilling.turn()
     assert [event["notice"] for event in agent.events()] == ["no-offload"]
-    agent.daemon._refilled()
+    agent.daemon._refilling.turn()
     assert [event["notice"] for event in agent.events()] == ["wan", "offload"]
-    assert agent.daemon._refill is None, "and not a third time"
+    assert not agent.daemon._refilling.busy, "and not a third time"
 
 
 def test_a_reload_takes_whom_to_notify(start: Start) -> None:
@@ -485,7 +485,7 @@ def test_a_reload_takes_whom_to_notify(start: Start) -> None:
     agent.configure('[notify]\ncommand = "/bin/true"\n')
     daemon._reconfigure()
     assert not daemon._notices.ways["command"].used
-    daemon._refilled()
+    daemon._refilling.turn()
     assert daemon._notices.ways["command"].used
     assert daemon._verdicts.notify == daemon._notices.add
 
@@ -509,7 +509,7 @@ def test_without_a_process_to_be_had_all_stays_as_it_was(
     assert reload["problems"] == ["cannot fork: Resource temporarily unavailable"]
     assert offload["notice"] == "no-offload"
     agent.daemon._reconfigure()
-    agent.daemon._refilled()
+    agent.daemon._refilling.turn()
     *_, reloaded = agent.events()
     assert (reloaded["type"], reloaded["ok"]) == ("reload", True)
 

@@ -5,7 +5,6 @@ in `_packet`, once for each packet, whatever goes wrong in between. Everything i
 knows of SIP is the engine.
 """
 
-import contextlib
 import os
 import select
 import signal
@@ -13,31 +12,31 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Final, NamedTuple
+from typing import Final
 
 from ringfence import report, supervision
 from ringfence.calls.remembering import Remembered
 from ringfence.config import (
-    Config,
     fails_open,
     first_plan,
     kernel_plan,
     read_config,
 )
 from ringfence.controlsocket import ControlSocket
-from ringfence.engine import Engine, Settings
+from ringfence.engine import Engine
 from ringfence.errors import KernelError, RingfenceError
 from ringfence.eventlog import EventLog
 from ringfence.facts.dating import BUILT
 from ringfence.keeping import Keeping, Section
 from ringfence.netfilter import bans, notices
-from ringfence.netfilter.control import Control, Refill
+from ringfence.netfilter.control import Control
 from ringfence.netfilter.nft import Plan
 from ringfence.netfilter.privilege import require_privilege
 from ringfence.netfilter.queue import Queue, QueuedPacket, losses
 from ringfence.netfilter.severing import Severing
 from ringfence.notifying.notices import Notices, wanted
 from ringfence.packet import Instant
+from ringfence.refilling import OFFLOAD, RELOAD, Filling, NoProcessError, Refilling
 from ringfence.replies import Replies
 from ringfence.stock import Notice, Stock
 from ringfence.told import line_record
@@ -60,16 +59,6 @@ def _kernel_counters() -> dict[str, int]:
         return bans.counters() or {}
     except KernelError:
         return {}
-
-
-class _Refilling(NamedTuple):
-    """What is in force once the kernel has taken a plan."""
-
-    plan: Plan
-    config: Config
-    settings: Settings
-    why: str
-    """`reload`, or `offload` for the second part of a start."""
 
 
 class Daemon:
@@ -108,9 +97,7 @@ class Daemon:
         self._verdicts.notify = self._notices.add
         self._keeping: Keeping
         self._socket: ControlSocket | None = None
-        self._refill: Refill | None = None
-        self._refilling: _Refilling | None = None
-        self._offload_again = False
+        self._refilling = Refilling(self._control, self._filled, self._unfilled)
         self._table_lost = False
         self._queue: Queue
 
@@ -176,8 +163,8 @@ class Daemon:
         refilled = -1
         due = time.monotonic() + COUNTERS_EVERY
         while not self._stop:
-            if self._refill is not None and refilled < 0:
-                refilled = self._refill.fileno()
+            if self._refilling.busy and refilled < 0:
+                refilled = self._refilling.fileno()
                 poll.register(refilled, select.POLLIN)
             mono = time.monotonic()
             wait = min(
@@ -203,10 +190,10 @@ class Daemon:
                 tables.remember()
             if self._socket is not None and asked in ready:
                 self._socket.serve()
-            if self._refill is not None and refilled in ready:
+            if refilled >= 0 and refilled in ready:
                 poll.unregister(refilled)
                 refilled = -1
-                self._refilled()
+                self._refilling.turn()
             if self._severing.busy:
                 self._severing.turn(time.monotonic())
             self._notice(
@@ -214,7 +201,7 @@ class Daemon:
             )
             self._say(*self._notices.tend(_now()))
             self._say(self._keeping.tend(_now()))
-            if self._reload and self._refill is None:
+            if self._reload and not self._refilling.busy:
                 self._reload = False
                 self._reconfigure()
             if time.monotonic() >= due:
@@ -262,13 +249,9 @@ class Daemon:
 
     def _begin_offload(self) -> None:
         """Have the home networks put in, for what the kernel can judge alone."""
-        if self._refill is not None:
-            self._offload_again = True  # the one under way may have been undone
-            return
-        self._offload_again = False
-        plan = self._plan()
-        if plan.foreign_register or plan.foreign_tls_ports:
-            self._begin(_Refilling(plan, self._config, self.engine.settings, "offload"))
+        self._refilling.offload(
+            lambda: Filling(self._plan(), self._config, self.engine.settings, OFFLOAD)
+        )
 
     def _reconfigure(self) -> None:
         """Take the configuration anew; keep the old one when it has a flaw."""
@@ -284,7 +267,7 @@ class Daemon:
             return
         wan = config.network_wan or tuple(self._wan)
         plan = kernel_plan(config, settings, wan)
-        self._begin(_Refilling(plan, config, settings, "reload"))
+        self._refilling.begin(Filling(plan, config, settings, RELOAD))
 
     def _adopt(self) -> None:
         """Say that the rules that were loaded are in force."""
@@ -300,36 +283,18 @@ class Daemon:
             self._log.event("notice", _now(), **notice.fields)
             self._reload |= notice.reload
 
-    def _begin(self, refilling: "_Refilling") -> None:
-        try:
-            self._refill = self._control.begin_refill(refilling.plan)
-        except OSError as error:  # no process to be had: the old ruleset stays
-            self._unfilled(refilling.why, KernelError(f"cannot fork: {error.strerror}"))
-        else:
-            self._refilling = refilling
-
-    def _unfilled(self, why: str, error: KernelError) -> None:
-        if why == "reload":
+    def _unfilled(self, asked: Filling, error: KernelError) -> None:
+        """Stay with the old."""
+        if asked.why == RELOAD:
+            if not isinstance(error, NoProcessError):
+                self._stock.refuse()
             self._reload_failed(error)
         else:
             self._log.event("notice", _now(), notice="no-offload", error=str(error))
 
-    def _refilled(self) -> None:
-        """Go on with what the kernel has taken, or with the old."""
-        assert self._refill is not None  # noqa: S101 - tells the type checker
-        assert self._refilling is not None  # noqa: S101
-        refill, done = self._refill, self._refilling
-        self._refill = self._refilling = None
-        try:
-            refill.finish()
-        except KernelError as error:
-            if done.why == "reload":
-                self._stock.refuse()
-            self._unfilled(done.why, error)
-            if self._offload_again:
-                self._begin_offload()
-            return
-        if done.why == "reload":
+    def _filled(self, done: Filling) -> None:
+        """Go on with what the kernel has taken."""
+        if done.why == RELOAD:
             self._verdicts.speak(done.plan)
             self.engine.settings = done.settings
             self._config = done.config
@@ -344,12 +309,10 @@ class Daemon:
         self._find_wan()
         if tuple(self._wan) != done.plan.wan:
             self._control.face(tuple(self._wan))
-        if done.why == "reload":
+        if done.why == RELOAD:
             self._ready("reload", ok=True)
         else:
             self._log.event("notice", _now(), notice="offload")
-        if self._offload_again:
-            self._begin_offload()
 
     def _reload_failed(self, error: RingfenceError) -> None:
         problems = str(error).splitlines()
@@ -467,9 +430,7 @@ class Daemon:
         """Judge what still waits, then take everything out of the kernel."""
         if self._socket is not None:
             self._socket.close()
-        if self._refill is not None:
-            with contextlib.suppress(KernelError):
-                self._refill.finish()  # it would put back what is taken out here
+        self._refilling.close()  # it would put back what is taken out here
         self._control.quiet()
         poll = select.poll()
         poll.register(self._queue, select.POLLIN)
