@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import theft
-from call import PBX, Call
+from call import ANSWERED, PBX, UNANSWERED, Call
 from chance import Chance
 from incident import Traffic
 from office_days import local, midnight
@@ -125,7 +125,7 @@ def calls_of(name: str, ways: Ways) -> Iterator[Call]:
                     begin=when,
                     answered=answered,
                     ended=round(ended, 3),
-                    outcome=theft.ANSWERED if ways.answered else theft.UNANSWERED,
+                    outcome=ANSWERED if ways.answered else UNANSWERED,
                     ended_by="caller",
                     outer=theft.ENTRIES[ways.entry],
                 )
