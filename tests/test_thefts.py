@@ -12,6 +12,7 @@ from ringfence.cli import main
 from ringfence.config import assemble, parse_config
 from ringfence.engine import Engine
 from theft_figures import THEFT, acquaint, figures, in_japan, run, site
+from theft_sweep import worst
 
 import theft  # isort: skip
 from incident import INCIDENT, SLOW, Scenario, Traffic, calls, capture  # isort: skip
@@ -19,6 +20,8 @@ from office_days import YEAR, day_of  # isort: skip
 
 SHIPPED = REPOSITORY / "firmware_pkg/files/ringfence.toml"
 
+FIVE_MINUTES = 850_000
+"""Thousandths of a yen for five minutes to a country of the dear kind."""
 DEFAULT_DAY = 5_000_000
 """Thousandths of a yen a day that are allowed by default."""
 
@@ -136,3 +139,24 @@ def test_replay_of_a_capture_says_the_same(
     assert rules == {
         "stopped-calls" if scenario.name == "incident" else "country-rotation"
     }
+
+
+@pytest.mark.parametrize(
+    ("way", "rule"),
+    [
+        ("6 calls an hour", "country-surge"),
+        ("30 at once", "country-surge"),
+        ("3 countries", "budget"),
+        ("20 at once, 20 countries", "country-rotation"),
+        ("numbers of the Philippines at extra cost", "country-surge"),
+    ],
+)
+def test_what_a_thief_may_vary_costs_no_more_than_a_day(
+    way: str, rule: str, tmp_path: Path
+) -> None:
+    """Besides the calls that run while the budget is used up: they are left alone."""
+    with in_japan():
+        most, made, passed, rules = worst(way, tmp_path)
+    assert rule in rules
+    assert 0 < passed < made / 3
+    assert 0 < most * 1000 <= DEFAULT_DAY + 3 * FIVE_MINUTES
