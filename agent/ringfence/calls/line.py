@@ -14,9 +14,10 @@ from typing import Final
 from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call, Event
 from ringfence.calls.closures import Caller, Closure, Closures
-from ringfence.calls.events import BudgetShare, CallOver, End, Incident, Told
+from ringfence.calls.events import BudgetShare, CallOver, Incident, Told
 from ringfence.calls.identity import asker, sequence
 from ringfence.calls.ledger import Ledger
+from ringfence.calls.over import call_over
 from ringfence.calls.rates import MILLI
 from ringfence.calls.tallies import Tallies
 from ringfence.calls.terms import Terms
@@ -62,14 +63,6 @@ FORWARDED_FOR: Final = 300.0
 it end. A guess: half of an office's calls abroad are over after four minutes."""
 
 _PASSES: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
-
-_ENDS: Final[dict[str, End]] = {
-    "bye": "bye",
-    "cancelled": "cancel",
-    "refused": "refused",
-    "unanswered": "timeout",
-    "lost": "timeout",
-}
 
 
 class Line:
@@ -344,7 +337,7 @@ class Line:
             self.baseline.began(call.country)
             cost = self.ledger.estimated(call, FORWARDED_FOR, now)
             call.ended, call.status = now.mono, message.status or 0
-            self._told.append(self._record(call, cost, now))
+            self._told.append(call_over(call, cost, now, self._world))
             self.changed = True
         return held
 
@@ -360,7 +353,7 @@ class Line:
         self.changed |= ours
         # A call that our PBX passes on is told of once: by the leg that is billed.
         if call.costs or (call.direction == "in" and not call.abroad):
-            self._told.append(self._record(call, cost, now))
+            self._told.append(call_over(call, cost, now, self._world))
         noted = call.noted
         if not isinstance(noted, CallFacts) or not (noted.judged and call.counts):
             return
@@ -497,32 +490,6 @@ class Line:
                 None,
                 ruling.rule,
             )
-        )
-
-    def _record(self, call: Call, cost: int | None, now: Instant) -> CallOver:
-        account, source = call.account, call.source
-        if call.passed_on and call.follows is not None:
-            account, source = call.follows.account, call.follows.source
-        begun, answered = call.begun, call.answered
-        ended = now.mono if call.ended is None else call.ended
-        origin = None if self._world is None else self._world.countries.country(source)
-        return CallOver(
-            begun.wall + ended - begun.mono,
-            begun.wall,
-            None if answered is None else answered.wall,
-            None if answered is None else call.talked(now.mono),
-            call.direction,
-            account,
-            source,
-            origin,
-            call.number,
-            call.country,
-            call.kind,
-            call.abroad,
-            cost,
-            _ENDS.get(call.why, "timeout"),
-            call.status or None,
-            None,
         )
 
 
