@@ -274,7 +274,7 @@ LINES: Final = (
     Line(
         "hotel, 12 guests' calls to 32 countries",
         _by_day("hotel", 12, 32, (7, 23.5), 150, weekends=True),
-        _budget(30_000, 400_000),
+        _budget(30_000, 400_000) + "[rules.country-rotation]\nover = 10\n",
     ),
     Line(
         "travel agency, 40 calls to 16 countries",

@@ -8,6 +8,7 @@ from ringfence.calls.closures import (
     DECAY,
     GROWTH,
     MAX_CLOSURES,
+    MAX_OPEN,
     MAX_OPENED,
     PERSISTENT,
     Caller,
@@ -328,6 +329,14 @@ def test_no_record_at_all(record: object) -> None:
     closures = Closures.from_record(record)
     closures.tick(0.0, budget_left=True)
     assert closures.none
+
+
+def test_nothing_is_open_for_ever_by_a_damaged_record() -> None:
+    record = {"version": 1, "closed": [], "opened": {"all": 10**12, "PH": MAX_OPEN}}
+    closures = Closures.from_record(record)
+    closures.tick(0.0, budget_left=True)
+    assert closures.ignored == 1
+    assert closures.open_now(0.0) == {"PH": MAX_OPEN}
 
 
 def test_what_is_left_is_never_longer_than_a_day() -> None:

@@ -273,6 +273,26 @@ class TestLimits:
         unknown = ledger()
         assert unknown.limit("month", thrice, clocks.now) is None
 
+    @pytest.mark.parametrize(
+        ("today", "before", "holidays"),
+        [
+            ("2026-11-30 12:00", 202609, 202610),
+            ("2027-01-31 12:00", 202611, 202612),
+            ("2027-02-28 12:00", 202612, 202701),
+        ],
+    )
+    def test_a_month_of_holidays_is_no_measure(
+        self, today: str, before: int, holidays: int
+    ) -> None:
+        """An office was closed for it; the next is like the one before."""
+        days = {f"{before}{day:02}": 10_000 for day in range(1, 21)}
+        days |= {f"{holidays}{day:02}": 0 for day in range(1, 31)}
+        book = Ledger.from_record({"version": 1, "days": days}, RATES, local)
+        clocks = Clocks(today)
+        assert book.last_month(clocks.now) == 200_000
+        book.to_record(clocks.now)
+        assert book.last_month(clocks.now) == 200_000
+
     def test_each_share_is_told_once(self) -> None:
         book, clocks = ledger(), Clocks()
         limits = Limits(day=350_000)

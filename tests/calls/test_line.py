@@ -539,3 +539,19 @@ def test_a_new_line_that_is_busy_is_learnt_all_the_same() -> None:
         site.feed(every(10 * MINUTE, *[US] * 12, talked=61.0), at * day + 13 * HOUR)
     assert site.stopped
     assert max(at for at, _ in site.stopped) < 3 * day
+
+
+def test_calls_that_nobody_answers_do_not_become_usual() -> None:
+    """They are free, and to dial again is excused: a night of them must not make room
+    for the night after."""
+    site = Site()
+    night = 9 * 24 * HOUR
+    site.feed(call(0.0, "0312345678"))
+    site.pass_time(night - HOUR)
+    site.feed(every(6 * MINUTE, *[KENYA] * 90, talked=None), night)
+    assert site.stopped == [], "somebody who tries all night"
+    baseline = site.engine.line.baseline
+    site.pass_time(night + 30 * HOUR)
+    assert not baseline.knows("KE")
+    assert baseline.usual("KE").calls == 0
+    assert baseline.days_since_abroad is not None, "it was a call abroad all the same"

@@ -1,5 +1,6 @@
 """Prices by the longest code, exact; and the table that ships."""
 
+import csv
 import runpy
 from pathlib import Path
 
@@ -198,6 +199,46 @@ def test_every_destination_has_a_price(basis: str) -> None:
     )
     assert len(known.codes()) > 600
     assert [code for code in known.codes() if not rates.find(code).price] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "basis", "yen"),
+    [
+        # By hand, from the price list that the shared documents keep.
+        ("12125550123", 61, "estimate", 18),  # United States, 9 a minute: two
+        ("16715550123", 61, "estimate", 80),  # Guam, 40: two; the longer code counts
+        ("18765550123", 1, "estimate", 190),  # Jamaica
+        ("639123456789", 600, "estimate", 350),  # the Philippines, 35: ten
+        ("23276123456", 32, "estimate", 175),  # Sierra Leone: the victim's bill
+        ("23512345678", 119, "estimate", 500),  # Chad, 250: two
+        ("870773111111", 1, "estimate", 700),  # by satellite
+        ("2990123456", 60, "estimate", 130),  # nobody's price: one minute
+        ("12125550123", 31, "docomo-2017-day", 68),  # 68 by half minutes: two
+        ("442079460123", 1, "docomo-2017-day", 108),  # 216: a half
+        ("597412345", 1, "docomo-2019-day", 148),  # 296: a half
+        ("23276123456", 32, "docomo-2019-day", 175),  # not on that list
+    ],
+)
+def test_calls_by_hand(number: str, seconds: float, basis: str, yen: int) -> None:
+    text = (RULES / "rates.csv").read_text(encoding="utf-8")
+    rates = RateTable.from_csv(text, "rates.csv", basis)
+    assert rates.find(number).cost(seconds) == yen * 1_000
+
+
+def test_the_shipped_prices_are_those_of_the_shared_list() -> None:
+    if not PRICES.exists():
+        pytest.skip("the shared documents are not beside the repository")
+    lines = PRICES.read_text(encoding="utf-8").splitlines()
+    text = (RULES / "rates.csv").read_text(encoding="utf-8")
+    rates = RateTable.from_csv(text, "rates.csv")
+    compared = 0
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+        if row["basis"] == "estimator_default" and row["code"] != "*":
+            found = rates.find(row["code"] + "0000000")
+            wanted = int(row["jpy_per_min"]) * 1_000, int(row["charging_unit_s"])
+            assert (found.price, found.unit_s) == wanted, row["code"]
+            compared += 1
+    assert compared >= 100
 
 
 def test_the_shipped_table_is_sound() -> None:

@@ -147,8 +147,12 @@ class Baseline:
         if 0 < seconds <= MAX_VALUE:
             self._country(country).seconds += seconds
 
+    def tried(self) -> None:
+        """Learn that somebody calls abroad, answered or not."""
+        self._last_abroad = self._watched
+
     def began(self, country: str | None) -> None:
-        """Learn that a call abroad began; see `FRESH_FOR` for when it is usual."""
+        """Learn that somebody answered a call abroad; see `FRESH_FOR` for when it is usual."""
         self._last_abroad = self._watched
         self._of_now(country)[0] += 1
 

@@ -43,6 +43,10 @@ MAX_PAST: Final = 512
 MAX_OPENED: Final = 64
 """What the owner opens at once; the oldest is no longer open if there are more."""
 
+MAX_OPEN: Final = 31 * 86_400
+"""Seconds for which anything is opened (see `replies`); a record that says more is
+damaged."""
+
 ALL: Final = "all"
 """What opens all that is closed."""
 
@@ -374,7 +378,8 @@ class Closures:
         opened = parts.get("opened")
         for what, left in opened.items() if isinstance(opened, dict) else ():
             name = readable(what)
-            if name and _is_count(left) and len(closures._waiting_opened) < MAX_OPENED:
+            room = len(closures._waiting_opened) < MAX_OPENED
+            if name and _is_count(left) and left <= MAX_OPEN and room:
                 closures._waiting_opened[name] = float(left)
             else:
                 closures.ignored += 1

@@ -31,6 +31,9 @@ NTP needs seconds, on a line that takes long to come up minutes."""
 KNOWN_DAYS: Final = 14
 """Days of a month that must have been watched before it is a measure for the next."""
 
+MONTHS_BACK: Final = 2
+"""Months before this whose dearest is the measure; see `MAX_DAYS`."""
+
 MAX_ENTRIES: Final = 4_096
 """Sums that can be dated anew, one for each `QUARTER` with costs: six weeks of them.
 Older ones keep their date."""
@@ -159,13 +162,24 @@ class Ledger:
         return self._spent(period, now)
 
     def last_month(self, now: Instant) -> int | None:
-        """Return what the month before this has cost; None when nobody knows.
+        """Return what the month before this has cost, or the one before that if it was
+        dearer: a month of holidays says nothing of the next. None when nobody knows.
 
-        That is before `KNOWN_DAYS` of it were watched.
+        That is before `KNOWN_DAYS` of either were watched.
         """
         self._look(now)
+        found = [
+            spent
+            for back in range(1, MONTHS_BACK + 1)
+            if (spent := self._month(now, back)) is not None
+        ]
+        return max(found, default=None)
+
+    def _month(self, now: Instant, back: int) -> int | None:
+        """Return what an earlier month has cost."""
         year, month = divmod(self._date(now) // 100, 100)
-        before = year * 100 + month - 1 if month > 1 else (year - 1) * 100 + 12
+        year, month = divmod(year * 12 + month - 1 - back, 12)
+        before = year * 100 + month + 1
         found: dict[int, int] = {}
         for sums in (self._kept, self._sums):
             for date, spent in sums.items():

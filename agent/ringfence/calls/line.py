@@ -441,11 +441,14 @@ class Line:
     def _take(self, events: Iterable[Event], now: Instant) -> None:
         """Learn what happened to calls."""
         for kind, call in events:
+            ours = call.direction == "out" and call.abroad and call.counts
             if kind == "begun":
-                if call.direction == "out" and call.abroad and call.counts:
-                    self.baseline.began(call.country)
+                if ours:
+                    self.baseline.tried()
             elif kind == "answered":
                 self.ledger.answered(call, now)
+                if ours:  # one that nobody answers is free, and must not be usual
+                    self.baseline.began(call.country)
             else:
                 self._over(call, now)
 

@@ -4,9 +4,11 @@ Knows INVITE, its answers, ACK, BYE and CANCEL, and what is repeated of them. It
 not know prices, rules or what is usual. It is given only what was let through: a call
 that we refuse is none.
 
-A call is an INVITE without To tag (RFC 3261 section 12). The same call are: the INVITE
-sent again, after 401 too; INVITEs of one CSeq that go to several places; all answers,
-also 2xx from several phones (section 13.2.2.4), of which the caller ends all but one.
+A call is an INVITE without To tag (RFC 3261 section 12), or one abroad with the tag of a
+dialog that nobody saw begin: from before our start, or made up. The same call are: the
+INVITE sent again, after 401 too; INVITEs of one CSeq that go to several places; all
+answers, also 2xx from several phones (section 13.2.2.4), of which the caller ends all
+but one. Abroad several carriers that each connect an INVITE are a call each.
 Another number, or the same one dialled again, is another call even under the same
 Call-ID, From tag and CSeq: who pays would not mind that they are equal.
 

@@ -273,6 +273,8 @@ REPORT: Final[dict[str, str]] = {
     "what.international": "all calls abroad",
     "what.binding": "sign-in {subject}",
     "what.sequence": "numbers {subject}",
+    "what.new": "countries never called before",
+    "what.stopped": "nothing closed: calls stopped by lists",
     "what": "{what} {subject}",
     "budget": "Spending limits reached",
     "head.time.at": "Time",

@@ -284,6 +284,8 @@ REPORT: Final[dict[str, str]] = {
     "what.international": "国際電話すべて",
     "what.binding": "登録 {subject}",
     "what.sequence": "番号帯 {subject}",
+    "what.new": "これまで発信のなかった国すべて",
+    "what.stopped": "遮断なし：規制対象の発信が続いています",
     "what": "{what} {subject}",
     "budget": "利用限度額の通知",
     "head.time.at": "日時",
