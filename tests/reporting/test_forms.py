@@ -72,7 +72,8 @@ def test_names_of_rows() -> None:
         ("country", "?", "calls to ?", "?への発信"),
         ("international", "", "all calls abroad", "国際電話すべて"),
         ("binding", "205", "sign-in 205", "登録 205"),
-        ("new", "x", "new x", "new x"),
+        ("new", "", "countries never called before", "これまで発信のなかった国すべて"),
+        ("later", "x", "later x", "later x"),
     ],
 )
 def test_what_was_closed(what: str, subject: str, en: str, ja: str) -> None:

@@ -274,7 +274,7 @@ REPORT: Final[dict[str, str]] = {
     "what.binding": "sign-in {subject}",
     "what.sequence": "numbers {subject}",
     "what.new": "countries never called before",
-    "what.stopped": "nothing closed: calls stopped by lists",
+    "what.stopped": "call after call refused, nothing closed",
     "what": "{what} {subject}",
     "budget": "Spending limits reached",
     "head.time.at": "Time",

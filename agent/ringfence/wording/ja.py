@@ -285,7 +285,7 @@ REPORT: Final[dict[str, str]] = {
     "what.binding": "登録 {subject}",
     "what.sequence": "番号帯 {subject}",
     "what.new": "これまで発信のなかった国すべて",
-    "what.stopped": "遮断なし：規制対象の発信が続いています",
+    "what.stopped": "規制先への発信の繰り返し",
     "what": "{what} {subject}",
     "budget": "利用限度額の通知",
     "head.time.at": "日時",
