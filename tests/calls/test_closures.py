@@ -17,6 +17,7 @@ from ringfence.calls.closures import (
     readable,
 )
 from ringfence.facts.numbers import Reading
+from ringfence.packet import Instant
 from ringfence.rules.closes import Close
 
 HOUR = 3_600.0
@@ -31,6 +32,10 @@ def reading(e164: str = "23240123456", country: str | None = "SL") -> Reading:
 
 SL, US = reading(), reading("12125550123", "US")
 SATELLITE = reading("881612345678", None)
+
+
+def moment(mono: float) -> Instant:
+    return Instant(mono, WALL + mono)
 
 
 def close(
@@ -142,8 +147,8 @@ def test_it_ends_by_itself() -> None:
     closure = close(closures)
     for _ in range(PERSISTENT - 1):
         closures.stops(closure, 175_000)
-    assert closures.tick(HOUR - 1, budget_left=True) == []
-    assert closures.tick(HOUR, budget_left=True) == [closure]
+    assert closures.tick(moment(HOUR - 1), budget_left=True) == []
+    assert closures.tick(moment(HOUR), budget_left=True) == [closure]
     assert closures.none
     assert (closure.stopped, closure.cost) == (4, 700_000)
 
@@ -155,10 +160,12 @@ def test_it_goes_on_while_somebody_goes_on() -> None:
     for length in (4, 16, 24, 24):
         for _ in range(PERSISTENT):
             closures.stops(closure, 1)
-        assert closures.tick(ends, budget_left=True) == []
+        assert closures.tick(moment(ends), budget_left=True) == []
         ends += length * HOUR
         assert closure.until == ends
-    assert closures.tick(ends, budget_left=True) == [closure], "nobody came any more"
+    assert closures.tick(moment(ends), budget_left=True) == [closure], (
+        "nobody came any more"
+    )
 
 
 def test_a_long_silence_after_persistence_is_over_at_once() -> None:
@@ -166,7 +173,7 @@ def test_a_long_silence_after_persistence_is_over_at_once() -> None:
     closure = close(closures)
     for _ in range(PERSISTENT):
         closures.stops(closure, 1)
-    assert closures.tick(30 * HOUR, budget_left=True) == [closure]
+    assert closures.tick(moment(30 * HOUR), budget_left=True) == [closure]
     assert closure.until == 5 * HOUR
 
 
@@ -177,7 +184,7 @@ def test_it_grows_when_it_comes_again_and_is_forgiven_in_time() -> None:
         closure = close(closures, mono)
         assert closure.until == mono + length * HOUR
         mono = closure.until
-        assert closures.tick(mono, budget_left=True) == [closure]
+        assert closures.tick(moment(mono), budget_left=True) == [closure]
     mono += 2 * DECAY
     assert close(closures, mono).until == mono + GROWTH**2 * HOUR, "two steps down"
 
@@ -186,8 +193,8 @@ def test_until_the_budget_has_room() -> None:
     closures = Closures()
     closure = close(closures, closing=Close("international", 0.0, 0.0))
     assert closure.until == inf
-    assert closures.tick(1e6, budget_left=False) == []
-    assert closures.tick(1e6, budget_left=True) == [closure]
+    assert closures.tick(moment(1e6), budget_left=False) == []
+    assert closures.tick(moment(1e6), budget_left=True) == [closure]
 
 
 def test_what_only_watches_counts_what_passes() -> None:
@@ -196,7 +203,7 @@ def test_what_only_watches_counts_what_passes() -> None:
     for _ in range(PERSISTENT):
         closures.stops(closure, 1)
     assert (closure.stopped, closure.passed, closure.cost) == (0, PERSISTENT, 0)
-    assert closures.tick(HOUR, budget_left=True) == [closure]
+    assert closures.tick(moment(HOUR), budget_left=True) == [closure]
 
 
 @pytest.mark.parametrize("what", ["232", "SL", "all", "23", "2"])
@@ -290,17 +297,40 @@ def test_from_start_to_start() -> None:
     close(closures, closing=Close("international", 0.0, 0.0), monitor=True)
     closures.stops(closure, 175_000)
     closures.open("63", 7_200.0, 0.0)
-    record = json.loads(json.dumps(closures.to_record(600.0)))
+    record = json.loads(json.dumps(closures.to_record(moment(600.0))))
     later = Closures.from_record(record)
     assert later.ignored == 0
     assert not later.none
-    assert later.tick(50.0, budget_left=False) == []
+    assert later.tick(Instant(50.0, WALL + 600), budget_left=False) == []
     first, second = later
     assert (first.until, first.stopped, first.cost) == (50.0 + 3_000, 1, 175_000)
     assert (first.id, first.reason, first.length) == (closure.id, "why", COUNTRY)
     assert (second.until, second.monitor) == (inf, True)
     assert later.open_now(50.0) == {"63": 6_600}
-    assert later.to_record(50.0) == record
+    assert later.to_record(Instant(50.0, WALL + 600)) == record
+
+
+@pytest.mark.parametrize(
+    ("away", "closed", "opened"),
+    [
+        (600.0, 2_400.0, {"63": 6_000}),
+        (3_000.0, 0.0, {"63": 3_600}),
+        (1e6, 0.0, {}),
+        (-1e9, 3_000.0, {"63": 6_600}),
+    ],
+    ids=["for ten minutes", "till it is over", "for long", "clock not set yet"],
+)
+def test_time_without_an_agent_counts(
+    away: float, closed: float, opened: dict[str, int]
+) -> None:
+    closures = Closures()
+    close(closures)
+    closures.open("63", 7_200.0, 0.0)
+    later = Closures.from_record(closures.to_record(moment(600.0)))
+    over = later.tick(Instant(50.0, WALL + 600.0 + away), budget_left=True)
+    assert len(over) == (closed == 0.0)
+    assert [one.until - 50.0 for one in (*later, *over)] == [closed]
+    assert later.open_now(50.0) == opened
 
 
 @pytest.mark.parametrize(
@@ -314,12 +344,12 @@ def test_from_start_to_start() -> None:
 def test_nonsense_is_left_out(key: str, value: object) -> None:
     closures = Closures()
     close(closures)
-    record = closures.to_record(0.0)
+    record = closures.to_record(moment(0.0))
     record["closed"][0][key] = value
     record["opened"] = {"0": 1, "63": -5, "84": 60}
     later = Closures.from_record(record)
     assert later.ignored == 3
-    later.tick(0.0, budget_left=True)
+    later.tick(moment(0.0), budget_left=True)
     assert list(later) == []
     assert later.open_now(0.0) == {"84": 60}
 
@@ -327,14 +357,14 @@ def test_nonsense_is_left_out(key: str, value: object) -> None:
 @pytest.mark.parametrize("record", [7, [], {"version": 9}, {"version": 1, "closed": 3}])
 def test_no_record_at_all(record: object) -> None:
     closures = Closures.from_record(record)
-    closures.tick(0.0, budget_left=True)
+    closures.tick(moment(0.0), budget_left=True)
     assert closures.none
 
 
 def test_nothing_is_open_for_ever_by_a_damaged_record() -> None:
     record = {"version": 1, "closed": [], "opened": {"all": 10**12, "PH": MAX_OPEN}}
     closures = Closures.from_record(record)
-    closures.tick(0.0, budget_left=True)
+    closures.tick(moment(0.0), budget_left=True)
     assert closures.ignored == 1
     assert closures.open_now(0.0) == {"PH": MAX_OPEN}
 
@@ -342,10 +372,10 @@ def test_nothing_is_open_for_ever_by_a_damaged_record() -> None:
 def test_what_is_left_is_never_longer_than_a_day() -> None:
     closures = Closures()
     close(closures)
-    record = closures.to_record(0.0)
+    record = closures.to_record(moment(0.0))
     record["closed"][0]["left"] = 10**9
     later = Closures.from_record(record)
-    later.tick(0.0, budget_left=True)
+    later.tick(moment(0.0), budget_left=True)
     assert [one.until for one in later] == [DECAY]
 
 
@@ -370,11 +400,11 @@ def test_what_is_told_of_goes_on_with_each_call_and_is_never_longer() -> None:
     last = (3 * PERSISTENT - 1) * HOUR / 2
     assert (told.stopped, told.passed) == (3 * PERSISTENT - 1, 1)
     assert told.cost == 7 * told.stopped
-    assert closures.tick(last + HOUR - 1, budget_left=True) == []
-    assert closures.tick(last + HOUR, budget_left=True) == [told]
+    assert closures.tick(moment(last + HOUR - 1), budget_left=True) == []
+    assert closures.tick(moment(last + HOUR), budget_left=True) == [told]
     close(closures, last + HOUR, Close("stopped", HOUR, HOUR))
-    assert closures.tick(last + 2 * HOUR - 1, budget_left=True) == []
-    assert len(closures.tick(last + 2 * HOUR, budget_left=True)) == 1
+    assert closures.tick(moment(last + 2 * HOUR - 1), budget_left=True) == []
+    assert len(closures.tick(moment(last + 2 * HOUR), budget_left=True)) == 1
 
 
 def test_what_is_told_of_outlives_a_restart() -> None:
@@ -382,10 +412,10 @@ def test_what_is_told_of_outlives_a_restart() -> None:
     closures.goes_on(
         close(closures, closing=Close("stopped", HOUR, HOUR)), 7, 60.0, held=False
     )
-    record = json.loads(json.dumps(closures.to_record(60.0)))
+    record = json.loads(json.dumps(closures.to_record(moment(60.0))))
     again = Closures.from_record(record)
     assert again.ignored == 0
-    again.tick(1_000.0, budget_left=True)
+    again.tick(moment(1_000.0), budget_left=True)
     told = again.telling(monitor=False)
     assert told is not None
     assert (told.subject, told.stopped, told.cost) == ("SL", 1, 7)

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from ringfence.facts.facts import number_range, zone
 from ringfence.facts.numbers import Reading
+from ringfence.packet import Instant
 from ringfence.rules.closes import TOLD, WHATS, Close
 from ringfence.state import BoundedTable
 
@@ -137,6 +138,8 @@ class Closures:
         """Digits, country, binding or `ALL`, and until when on the monotonic clock."""
         self._waiting: list[tuple[Closure, float]] = []
         self._waiting_opened: dict[str, float] = {}
+        self._written = inf
+        """When that record was made, in seconds since 1970; infinity: nobody knows."""
         """Of a record, with the seconds left, until somebody says what time it is."""
         self.changed = False
         self.pressing = False
@@ -295,10 +298,10 @@ class Closures:
         self.changed |= bool(was)
         return was
 
-    def tick(self, mono: float, *, budget_left: bool) -> list[Closure]:
+    def tick(self, now: Instant, *, budget_left: bool) -> list[Closure]:
         """End what is due, extend what must be; returns what is over."""
-        if self._waiting or self._waiting_opened:
-            self._resume(mono)
+        mono = now.mono
+        self._resume(now)
         for what in [one for one, until in self._opened.items() if until <= mono]:
             del self._opened[what]
             self.changed = True
@@ -337,12 +340,13 @@ class Closures:
 
     # From start to start.
 
-    def to_record(self, mono: float) -> dict[str, Any]:
+    def to_record(self, now: Instant) -> dict[str, Any]:
         """Return what has to outlive the process, as JSON has it."""
-        if self._waiting or self._waiting_opened:
-            self._resume(mono)
+        self._resume(now)
+        mono = now.mono
         return {
             "version": VERSION,
+            "written": int(now.wall),
             "closed": [
                 {
                     **{name: getattr(one, name) for name in _TEXTS},
@@ -368,6 +372,9 @@ class Closures:
         if parts.get("version") != VERSION:
             closures.ignored += record is not None
             return closures
+        written = parts.get("written")
+        if isinstance(written, int) and _is_count(written):
+            closures._written = float(written)
         closed = parts.get("closed")
         for one in closed if isinstance(closed, list) else []:
             found = _read_closure(one)
@@ -385,12 +392,20 @@ class Closures:
                 closures.ignored += 1
         return closures
 
-    def _resume(self, mono: float) -> None:
+    def _resume(self, now: Instant) -> None:
+        """Go on with what a record has said, less the time since it was written.
+
+        A clock that lies before that moment has not been set yet, and takes off none.
+        """
+        if not (self._waiting or self._waiting_opened):
+            return
+        away = max(0.0, now.wall - self._written)
         for closure, left in self._waiting:
-            closure.until = mono + left
+            closure.until = now.mono + max(0.0, left - away)
             self._running[closure.key] = closure
         for what, left in self._waiting_opened.items():
-            self._opened[what] = mono + left
+            if left > away:
+                self._opened[what] = now.mono + left - away
         self._waiting, self._waiting_opened = [], {}
 
     def _begin_length(self, closure: Closure, mono: float) -> None:

@@ -151,7 +151,7 @@ class Line:
         if not has_room:
             left = self.ledger.left(limits, now)
             has_room = left is None or left >= MILLI
-        for closure in self.closures.tick(now.mono, budget_left=has_room):
+        for closure in self.closures.tick(now, budget_left=has_room):
             self._closed(closure, now)
         for reached in self.ledger.reached(limits, now):
             period, _, share, spent, limit = reached

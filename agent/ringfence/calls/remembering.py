@@ -68,7 +68,7 @@ class Remembered:
         return {
             "ledger": line.ledger.to_record(now),
             "baseline": baseline,
-            "closures": line.closures.to_record(now.mono),
+            "closures": line.closures.to_record(now),
         }
 
     def load(self, data: object) -> None:

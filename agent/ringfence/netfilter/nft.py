@@ -296,6 +296,7 @@ def _inspection(plan: Plan) -> list[str]:
         "    udp sport @sip_ports goto sip_udp",
         f'    {_match(b"REGISTER")} goto {register} comment "REGISTER on any port"',
         f'    {_match(b"INVITE ")} goto by_source comment "INVITE on any port"',
+        *(_calls_on_any_port() if plan.responses else ()),
         "  }",
         "  chain inspect {",
         "    meta l4proto udp goto inspect_udp",
@@ -305,6 +306,17 @@ def _inspection(plan: Plan) -> list[str]:
     if plan.foreign_tls_ports:
         lines.append("    tcp dport @tls_ports goto tls")
     return [*lines, "  }"]
+
+
+def _calls_on_any_port() -> list[str]:
+    """What tells when a call on another port is answered and over.
+
+    No RTP begins like that: its first byte is 128 or more (RFC 3550 section 5.1).
+    """
+    return [
+        f'    {_match(start)} goto by_source comment "{start.decode()}on any port"'
+        for start in (b"SIP/2.0 ", b"BYE ", b"CANCEL ", b"ACK ")
+    ]
 
 
 def _enforcement(plan: Plan) -> list[str]:
