@@ -97,7 +97,7 @@ def test_help_names_every_command(run: Run) -> None:
 
 
 def test_check(run: Run, config: Path) -> None:
-    expected = (0, "configuration is fine: 20 rules, home JP\n", "")
+    expected = (0, "configuration is fine: 21 rules, home JP\n", "")
     assert run("check", "--config", config) == expected
     config.write_text('[origin]\nhome = ["NL", "JP"]\n', encoding="utf-8")
     assert run("check", "--config", config)[1].endswith("home JP, NL\n")
