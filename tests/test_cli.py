@@ -97,7 +97,7 @@ def test_help_names_every_command(run: Run) -> None:
 
 
 def test_check(run: Run, config: Path) -> None:
-    rules = len(list((REPOSITORY / "rules").glob("*.toml")))
+    rules = len(list(RULES.glob("*.toml")))
     expected = (0, f"configuration is fine: {rules} rules, home JP\n", "")
     assert run("check", "--config", config) == expected
     config.write_text('[origin]\nhome = ["NL", "JP"]\n', encoding="utf-8")

@@ -334,6 +334,11 @@ class TestDialogsThatNobodySawBegin:
         assert reading.abroad
         assert seen.view.known(hold) is seen.events[0].call
         assert seen.see(hold, 9) == []
+        elsewhere = facts(raw, PBX, TRUNK2)  # where his Contact is
+        assert seen.view.known(elsewhere) is seen.events[0].call
+        assert seen.see(elsewhere, 10) == []
+        other = facts(raw, PHONE, TRUNK)
+        assert seen.view.known(other) is None
 
 
 class TestSeveralCarriers:

@@ -125,8 +125,9 @@ class CallView:
             dialog = dialog_key(whose, message)
             for call in self._dialogs.get(dialog, ()):
                 ends = call.dialogs[dialog] or ()
-                fits = call.abroad >= reading.abroad or call.direction == "in"
-                if fits and source in ends and target in ends:
+                came = call.direction == "in"  # perhaps by another of his addresses
+                fits = came or (call.abroad >= reading.abroad and target in ends)
+                if fits and source in ends:
                     return call
         number, _ = sequence(message)
         callee, called = network_key(facts.packet.dst), reading.number[:MAX_NAME]
