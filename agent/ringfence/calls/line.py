@@ -15,7 +15,7 @@ from ringfence.calls.baseline import Baseline
 from ringfence.calls.call import Call, Event
 from ringfence.calls.closures import Caller, Closure, Closures
 from ringfence.calls.events import BudgetShare, Incident, Told
-from ringfence.calls.identity import asker, sequence, tag
+from ringfence.calls.lately import PASSES, Lately
 from ringfence.calls.ledger import Ledger
 from ringfence.calls.over import call_over, stopped_call
 from ringfence.calls.rates import MILLI
@@ -32,9 +32,7 @@ from ringfence.facts.numbers import Reading
 from ringfence.facts.targets import REDIRECTIONS
 from ringfence.packet import Instant
 from ringfence.rules import Rule, RuleSet
-from ringfence.rules.counts import MAX_CALLS
 from ringfence.rules.outcome import enforced, overridden
-from ringfence.state import BoundedTable
 
 TICK: Final = 5.0
 """Seconds between two looks at what time has changed."""
@@ -45,18 +43,6 @@ IDLE_TICK: Final = 60.0
 MAX_TOLD: Final = 1_024
 """What waits to be told; the oldest is never told if there is more."""
 
-MAX_ATTEMPTS: Final = 1_024
-"""Refused INVITEs whose repetitions are known."""
-
-REPEATED_FOR: Final = 64.0
-"""Seconds for which one may be repeated: twice Timer B."""
-
-REFRESHED_FOR: Final = 14_400.0
-"""Seconds for which a capture may show it go on: there it was not refused."""
-
-REDIALLED_FOR: Final = 1_800.0
-"""Seconds in which somebody tries again whom nobody has answered."""
-
 LEARNS_FOR: Final = 7.0
 """Days watched after which closures grow, and what led to one is no longer learnt. Until
 then the first busy hour of an honest line would keep it closed for ever: it would never
@@ -65,8 +51,6 @@ learn what is usual. A thief of these days meets the budget."""
 FORWARDED_FOR: Final = 300.0
 """Seconds that a call is taken to last which the carrier makes for us: nobody here sees
 it end. A guess: half of an office's calls abroad are over after four minutes."""
-
-_PASSES: Final = Ruling(Verdict.ACCEPT, None, "no rule matches", "default")
 
 
 class Line:
@@ -89,21 +73,7 @@ class Line:
         self.changed = False
         """Something is to be remembered that was not before."""
         self._told: deque[Told] = deque(maxlen=MAX_TOLD)
-        self._attempts: BoundedTable[int, float] = BoundedTable(
-            MAX_ATTEMPTS, REFRESHED_FOR
-        )
-        """When they were first seen."""
-        self._unanswered: BoundedTable[str, bool] = BoundedTable(
-            MAX_ATTEMPTS, REDIALLED_FOR
-        )
-        """Numbers abroad that were called in vain, until they are called again."""
-        self._of_late: deque[tuple[float, int, bool]] = deque(maxlen=MAX_CALLS + 1)
-        """Calls that were stopped and closed nothing: when, what each would have cost
-        at least, and whether it passed all the same. As many as rules can count."""
-        self._forwarded: BoundedTable[int, Ruling] = BoundedTable(
-            MAX_ATTEMPTS, REPEATED_FOR
-        )
-        """What was ruled on forwardings and transfers that may be repeated."""
+        self._lately = Lately()
         self._ticked = -inf
 
     def use(self, world: World, rules: RuleSet, terms: Terms, *, monitor: bool) -> None:
@@ -187,7 +157,12 @@ class Line:
             or self._signed_in_from(facts, now.mono)
         )
         reading = facts.reading
-        if asks and reading is not None and reading.abroad and self._first(facts, now):
+        if (
+            asks
+            and reading is not None
+            and reading.abroad
+            and self._lately.first(facts, now.mono)
+        ):
             self._refused(facts, reading, ruling, now)
 
     def asked(self, facts: Facts, ruling: Ruling, now: Instant) -> Ruling | None:
@@ -276,9 +251,11 @@ class Line:
                 "bundle",
                 monitor=only_watches,
             )
-            new = new or self._first(facts, now)
+            new = new or self._lately.first(facts, now.mono)
             if new:
-                self.closures.stops(closure, self._unit(reading), held=only_watches)
+                self.closures.stops(
+                    closure, self._terms.least(reading), held=only_watches
+                )
             if not only_watches:
                 if new:
                     self._refused(facts, reading, ruling, now)
@@ -296,9 +273,9 @@ class Line:
     ) -> Ruling | None:
         """Rule on a call that begins."""
         known = facts.side == "outside" and self._signed_in_from(facts, now.mono)
-        redials = self._unanswered.get(call.e164, now.mono) is not None
-        if redials and call.direction == "out":
-            self._unanswered.pop(call.e164)
+        redials = self._lately.redials(
+            call.e164, now.mono, once=call.direction == "out"
+        )
         facts.history = self._telling(call, facts, now, known=known, redials=redials)
         held: Ruling | None = None
         for rule in self._rules.starting:
@@ -324,9 +301,9 @@ class Line:
                     rule, ruling.reason, reading, caller, now, passed, monitor=not stops
                 )
                 if stops and closure is not None:
-                    self.closures.stops(closure, self._unit(reading))
+                    self.closures.stops(closure, self._terms.least(reading))
             if stops:
-                if self._first(facts, now):
+                if self._lately.first(facts, now.mono):
                     self._refused(facts, reading, ruling, now)
                 return ruling
             held = held or ruling
@@ -345,18 +322,16 @@ class Line:
         call nothing passes here. Inside, our PBX makes it, and it is judged then."""
         if facts.side != "inside" or facts.packet.dst in facts.world.inside:
             return None
-        message = facts.message
-        key = hash((asker(message), sequence(message), reading.number))
-        before = self._forwarded.get(key, now.mono)
+        before = self._lately.sent_on(facts, reading, now.mono)
         if before is not None:
-            return None if before is _PASSES else before
+            return None if before is PASSES else before
         call = Call(facts, reading, 0, now)
         held = self._begun(call, facts, reading, caller, now) if judged else None
-        self._forwarded.put(key, held or _PASSES, now.mono)
+        self._lately.ruled(facts, reading, held, now.mono)
         if held is None or held.verdict is Verdict.ACCEPT:
             self.baseline.began(call.country)
             cost = self.ledger.estimated(call, FORWARDED_FOR, now)
-            call.ended, call.status = now.mono, message.status or 0
+            call.ended, call.status = now.mono, facts.message.status or 0
             self._told.append(call_over(call, cost, now, self._world))
             self.changed = True
         return held
@@ -368,7 +343,7 @@ class Line:
         self.ledger.ended(call, now)
         if ours and call.counts:
             if call.answered is None:
-                self._unanswered.put(call.e164, True, now.mono)
+                self._lately.in_vain(call.e164, now.mono)
             self.baseline.lasted(call.country, call.talked(now.mono))
         self.changed |= ours
         # A call that our PBX passes on is told of once: by the leg that is billed.
@@ -472,29 +447,6 @@ class Line:
             return True
         return rule.judges == "destination" and facts.world.numbers.only_logs
 
-    def _first(self, facts: Facts, now: Instant) -> bool:
-        """Tell whether a refused INVITE is none of those that are repeated.
-
-        A capture shows the one with credentials, too, that followed when nobody
-        refused.
-        """
-        message, reading = facts.message, facts.reading
-        number = "" if reading is None else reading.number
-        # Without CSeq: in a capture what was refused is asked again with a password.
-        key = hash((asker(message), number))
-        before = self._attempts.get(key, now.mono)
-        if before is not None:
-            goes_on = bool(tag(message, "to"))
-            if goes_on or now.mono - before <= REPEATED_FOR:
-                return False
-        self._attempts.put(key, now.mono, now.mono)
-        return True
-
-    def _unit(self, reading: Reading) -> int:
-        """Return what a call would cost at least."""
-        numbers = (one.e164 for one in (reading, *reading.alternatives) if one.abroad)
-        return self._terms.rates.dearest(numbers).cost(0)
-
     def _refused(
         self, facts: Facts, reading: Reading, ruling: Ruling, now: Instant
     ) -> None:
@@ -519,13 +471,13 @@ class Line:
         rules = self._rules.stopped
         if not known or not rules:
             return
-        cost = self._unit(reading)
+        cost = self._terms.least(reading)
         for rule in rules:
             running = self.closures.telling(monitor=held or rule.monitor)
             if running is not None:
                 self.closures.goes_on(running, cost, now.mono, held=held)
                 return
-        self._of_late.append((now.mono, cost, held))
+        self._lately.stopped(now.mono, cost, held=held)
         for rule in rules:
             if rule.match(facts) is None or overridden(rule, facts):
                 continue
@@ -539,10 +491,8 @@ class Line:
             monitor = held or rule.monitor
             closure = self._close(rule, why, reading, caller, now, 0, monitor=monitor)
             if closure is not None:
-                for at, unit, passed in self._of_late:
-                    if now.mono - at <= within and passed == held:
-                        self.closures.goes_on(closure, unit, now.mono, held=held)
-                self._of_late.clear()
+                for unit in self._lately.told_of(now.mono - within, held=held):
+                    self.closures.goes_on(closure, unit, now.mono, held=held)
                 return
 
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from ringfence.calls.dates import Calendar, LocalTime
 from ringfence.calls.ledger import Limits
 from ringfence.calls.rates import ANYWHERE, ESTIMATE, Rate, RateTable
+from ringfence.facts.numbers import Reading
 
 DAY_MINUTES: Final = 1_440
 
@@ -66,3 +67,8 @@ class Terms(NamedTuple):
     hours: Hours | None = None
     """None: all hours are."""
     calendar: Calendar = utc
+
+    def least(self, reading: Reading) -> int:
+        """Return what a call abroad costs at least, in thousandths: a unit."""
+        numbers = (one.e164 for one in (reading, *reading.alternatives) if one.abroad)
+        return self.rates.dearest(numbers).cost(0)

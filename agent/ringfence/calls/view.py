@@ -333,6 +333,8 @@ class CallView:
         path = path_key(whose, message, number, facts.network, server)
         if path not in call.paths:  # a 2xx: its ACK has a branch of its own
             self._picked_up(call, dialog, server, path)
+            if len(call.paths) == 1:  # so it is clear which INVITE was answered
+                call.paths = dict.fromkeys(call.paths, _OK)
         elif not call.paths[path]:
             call.paths[path] = _UNSEEN
             self._refused(call, 0)
