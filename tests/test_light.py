@@ -202,11 +202,11 @@ def test_report(ringfence: Ringfence, tmp_path: Path, lang: str) -> None:
     log, table, page = (tmp_path / name for name in ("log", "x.csv", "x.html"))
     log.write_text("".join(monthlog.lines()), encoding="utf-8")
     code, out, err = ringfence("report", "--lang", lang, "--since", "30d", log)
-    assert (code, err) == (0, "")
+    assert (code, err) == (1, "")
     assert "2,449,475" in out
     files = ("--csv", table, "--html", page)
     code, out, err = ringfence("report", "--lang", lang, *files, log)
-    assert (code, err) == (0, "")
+    assert (code, err) == (1, "")
     assert page.read_text(encoding="utf-8").count("<svg ") == 9
 
 

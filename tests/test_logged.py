@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,14 @@ from ringfence.errors import RingfenceError
 from ringfence.logged import (
     MAX_LINE,
     MAX_TIME,
+    STANDARD_INPUT,
+    SYSTEM_LOG,
     Logs,
     country_of,
     event_of,
     moment,
     time_of,
+    unnamed,
 )
 
 EVENT = {"type": "ready", "time": 1.5}
@@ -124,3 +129,66 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     logs = Logs([str(tmp_path / "missing")], again=False)
     with pytest.raises(RingfenceError, match="missing: cannot be read: No such file"):
         list(logs.lines())
+
+
+def test_without_a_name_what_is_piped_in_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    path.write_text("")
+    ends = os.pipe()
+    for given, expected in (
+        (path, STANDARD_INPUT),
+        (ends[0], STANDARD_INPUT),
+        (os.devnull, SYSTEM_LOG),
+        (tmp_path, SYSTEM_LOG),
+    ):
+        if given is tmp_path:
+            monkeypatch.setattr(sys, "stdin", None)
+            assert unnamed() == expected
+            continue
+        with open(given, encoding="utf-8") as stream:
+            monkeypatch.setattr(sys, "stdin", stream)
+            assert unnamed() == expected
+    os.close(ends[1])
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Programs that say something, and nothing else on the path."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+
+    def has(name: str, says: str, code: int = 0) -> None:
+        path = programs / name
+        path.write_text(f"#!/bin/sh\necho '{says}'\necho \"$*\"\nexit {code}\n")
+        path.chmod(0o755)
+
+    return has
+
+
+def system_lines(*, again: bool = False) -> list[str]:
+    with Logs([SYSTEM_LOG], again=again) as logs:
+        first = list(logs.lines())
+        if again:
+            assert list(logs.lines()) == first
+        return first
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_system_keeps_the_log(system: Callable[..., None], again: bool) -> None:
+    system("logread", JSON)
+    assert system_lines(again=again) == [f"{JSON}\n", "-e ringfence\n"]
+    system("journalctl", JSON)
+    event, options = system_lines(again=again)
+    assert event_of(event) == EVENT
+    assert "--unit=ringfence" in options
+
+
+def test_a_system_without_a_log(system: Callable[..., None]) -> None:
+    with pytest.raises(RingfenceError, match="neither journalctl nor logread is there"):
+        system_lines()
+    system("journalctl", "no", 1)
+    with pytest.raises(RingfenceError, match=r"journalctl .*exit code 1.*name a LOG"):
+        system_lines()

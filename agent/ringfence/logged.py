@@ -7,7 +7,11 @@ that another program wrote.
 """
 
 import json
+import os
 import re
+import shutil
+import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -25,6 +29,15 @@ _STAMP: Final = re.compile(r"(?:[^ ]+ +)*ringfence(?:\[[0-9]{1,10}\])?: ", re.AS
 """What a system log puts in front: words, then program and process."""
 
 STANDARD_INPUT: Final = "-"
+
+SYSTEM_LOG: Final = ""
+"""In place of a file: what the system has kept of the agent's lines."""
+
+_READERS: Final = (
+    ("journalctl", "--quiet", "--no-pager", "--output=cat", "--unit=ringfence"),
+    ("logread", "-e", "ringfence"),
+)
+"""The first that is there."""
 
 Event = dict[str, Any]
 
@@ -70,8 +83,19 @@ def country_of(text: object) -> str:
     return ""
 
 
+def unnamed() -> str:
+    """Return where lines come from if nobody says: a pipe or a file on standard input,
+    else the system's log."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):  # there is none
+        return SYSTEM_LOG
+    fed = stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+    return STANDARD_INPUT if fed else SYSTEM_LOG
+
+
 class Logs:
-    """Files of log lines, in the order given; `-` is standard input."""
+    """Files of log lines, in the order given, `STANDARD_INPUT` or `SYSTEM_LOG`."""
 
     def __init__(self, names: Iterable[str], *, again: bool) -> None:
         """Name the files; `again` keeps standard input for a second reading."""
@@ -97,6 +121,9 @@ class Logs:
             if name == STANDARD_INPUT:
                 yield from self._input()
                 continue
+            if name == SYSTEM_LOG:
+                yield from _kept_by_the_system()
+                continue
             try:
                 with open(name, "rb") as stream:
                     yield from _lines(stream)
@@ -115,6 +142,27 @@ class Logs:
                 self._kept.write(line)
         self._kept.seek(0)
         yield from _lines(self._kept)
+
+
+def _kept_by_the_system() -> Iterator[str]:
+    """Read the system's log; raises `RingfenceError` where it cannot be had."""
+    for name, *options in _READERS:
+        path = shutil.which(name)
+        if path is None:
+            continue
+        with subprocess.Popen(  # noqa: S603 - a fixed program, no shell
+            [path, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - asked for above
+            yield from _lines(process.stdout)
+        if process.returncode:
+            raise RingfenceError(
+                f"{name} cannot read the system's log (exit code "
+                f"{process.returncode}): name a LOG, or - for standard input"
+            )
+        return
+    names = " nor ".join(name for name, *_ in _READERS)
+    raise RingfenceError(f"neither {names} is there: name a LOG, or -")
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:

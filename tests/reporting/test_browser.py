@@ -30,7 +30,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for lang in ("en", "ja"):
         made[lang] = folder / f"{lang}.html"
         options = ["--lang", lang, "--html", str(made[lang])]
-        assert main(["report", *options, str(log)]) == 0
+        assert main(["report", *options, str(log)]) == 1
     return made
 
 
@@ -152,7 +152,7 @@ def test_a_stranger_runs_and_loads_nothing(shown: Browser, tmp_path: Path) -> No
         events.append({**event, **texts})
     log, page = tmp_path / "log", tmp_path / "page.html"
     log.write_text("".join(json.dumps(event) + "\n" for event in events))
-    assert main(["report", "--html", str(page), str(log)]) == 0
+    assert main(["report", "--html", str(page), str(log)]) == 1
     shown.open(page, PHONE)
     assert (shown.complaints(), shown.value("typeof pwned")) == ([], "undefined")
     assert {url.partition(":")[0] for url in shown.requests()} <= {"file", "data"}

@@ -72,7 +72,7 @@ def test_a_month_as_text(
 ) -> None:
     path = tmp_path / "log"
     path.write_text("".join(monthlog.lines()))
-    assert main(["report", "--lang", lang, str(path)]) == 0
+    assert main(["report", "--lang", lang, str(path)]) == 1
     out, err = capsys.readouterr()
     assert err == ""
     golden.check(GOLDEN / f"month-{lang}.txt", out)
@@ -81,7 +81,7 @@ def test_a_month_as_text(
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_a_small_page(log: Path, lang: str) -> None:
     page = log.with_name("page.html")
-    assert main(["report", "--lang", lang, "--html", str(page), str(log)]) == 0
+    assert main(["report", "--lang", lang, "--html", str(page), str(log)]) == 1
     text = page.read_text(encoding="utf-8")
     assert text.count(STYLE) == 1
     golden.check(GOLDEN / f"small-{lang}.html", text.replace(STYLE, "…"))
@@ -89,6 +89,6 @@ def test_a_small_page(log: Path, lang: str) -> None:
 
 def test_a_small_table(log: Path) -> None:
     rows = log.with_name("rows.csv")
-    assert main(["report", "--csv", str(rows), str(log)]) == 0
+    assert main(["report", "--csv", str(rows), str(log)]) == 1
     text = rows.read_bytes().decode()
     golden.check(GOLDEN / "small.csv", text.replace("\r\n", "\n"))

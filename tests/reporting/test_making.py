@@ -45,7 +45,7 @@ def test_standard_input(
     for options, tried in (([], "2 tried"), (["--since", "9d"], "1 tried")):
         given = io.TextIOWrapper(io.BytesIO(log.read_bytes()))
         monkeypatch.setattr(sys, "stdin", given)
-        assert main(["report", "--lang", "en", *options]) == 0
+        assert main(["report", "--lang", "en", *options, "-"]) == 0
         assert tried in capsys.readouterr().out
 
 

@@ -49,12 +49,12 @@ def reported(log: Path, config: Path, capsys: Capture) -> Reported:
     table = log.with_suffix(".csv")
     for lang in ("en", "ja"):
         common = ["report", "--config", str(config), "--lang", lang]
-        assert main([*common, str(log)]) == 0
+        assert main([*common, str(log)]) == 1
         texts[lang], complaints = capsys.readouterr()
         assert complaints == ""
         page = log.with_suffix(f".{lang}.html")
         files = ["--csv", str(table), "--html", str(page)]
-        assert main([*common, *files, str(log)]) == 0
+        assert main([*common, *files, str(log)]) == 1
         pages[lang] = page.read_text("utf-8")
         capsys.readouterr()
     with table.open(encoding="utf-8", newline="") as stream:

@@ -18,10 +18,9 @@ def _report_options(parser: Parser) -> None:
     parser.add_argument(
         "logs",
         nargs="*",
-        default=["-"],
         metavar="LOG",
         help="what the agent has logged, as it is or through syslog; - for standard"
-        " input",
+        " input; default what is piped in, else the system's log",
     )
     parser.add_argument(
         "--since",
@@ -48,7 +47,9 @@ def _report_options(parser: Parser) -> None:
 def _report(args: argparse.Namespace) -> int:
     from ringfence.banning import parse_duration
     from ringfence.config import rules_source
+    from ringfence.logged import unnamed
 
+    args.logs = args.logs or [unnamed()]
     since = None
     if args.since is not None:
         since = parse_duration(args.since, "--since")
@@ -73,7 +74,7 @@ def _report(args: argparse.Namespace) -> int:
     if args.csv is None and args.html is None:
         sys.stdout.writelines(f"{line}\n" for line in terminal_lines(made.document))
     _left_out(made.passed_over)
-    return 0
+    return 1 if made.found else 0
 
 
 def _share(args: argparse.Namespace, source: "Source", since: int | None) -> int:

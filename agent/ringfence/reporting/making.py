@@ -47,6 +47,8 @@ class Made(NamedTuple):
     calls: int
     passed_over: int
     """Lines that were no event."""
+    found: bool
+    """Calls abroad were stopped, or something was closed or told of."""
 
 
 def make(wanted: Wanted, rules: Source, terms: Terms) -> Made:
@@ -83,7 +85,8 @@ def make(wanted: Wanted, rules: Source, terms: Terms) -> Made:
     document = compose(tally, forms, passed_over, offset(tally.newest))
     if wanted.page is not None:
         write_whole(wanted.page, "".join(page(document)).encode(), PRIVATE)
-    return Made(document, calls, passed_over)
+    found = bool(tally.stopped.calls or tally.incidents or tally.notices)
+    return Made(document, calls, passed_over, found)
 
 
 def newest(events: Iterable[Event | None]) -> float:
