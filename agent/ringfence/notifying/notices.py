@@ -5,9 +5,10 @@ waits is a section of the state file, so that a stop or a power cut loses none:
 
 - At a stop a try that is under way gets `STOP_WITHIN` seconds, and so does the first
   one of what was not tried yet. What waits then is in the file that is written last.
-- A power cut may come before the file was written, `EVERY` seconds at most: then the
-  incident is forgotten with its notice, for it is in the same file. It begins anew,
-  with a notice, when it is met again.
+- A power cut may come before the file was written, within a second or a minute
+  (`keeping.PRESSING`; `EVERY` for budgets): then the incident is forgotten with its
+  notice, for it is in the same file. It begins anew, with a notice, when it is met
+  again.
 - A notice may be delivered twice if the power is cut after it was delivered and before
   the file without it was written. Its `id` and `event` are then the same.
 
