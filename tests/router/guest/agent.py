@@ -15,7 +15,7 @@ CONFIG: Final = Path("/etc/ringfence/ringfence.toml")
 SOCKET: Final = "/run/ringfence/control.sock"
 QUEUES: Final = Path("/proc/net/netfilter/nfnetlink_queue")
 
-LONGEST: Final = 300.0 * SLOWER
+LONGEST: Final = 180.0 * SLOWER
 """Seconds for one command; Debian compiles all our modules when it installs them."""
 
 PATIENCE: Final = 60.0
