@@ -9,14 +9,23 @@ import pytest
 from behaviour import COLOMBIA, MINUTE, US, call, every
 from builders import COUNTRIES, REPOSITORY, RULES, engine
 from generate import Timed
+from ringfence.calls.closures import Caller
 from ringfence.calls.events import BudgetShare, CallOver, Incident
 from ringfence.config import assemble, parse_config
 from ringfence.engine import Engine
 from ringfence.eventlog import EventLog
+from ringfence.facts.numbers import Reading
 from ringfence.netfilter.severing import Severing
 from ringfence.packet import Instant, Packet
 from ringfence.replay import replay_file
-from ringfence.told import money, told_record
+from ringfence.rules.closes import Close
+from ringfence.told import (
+    MAX_SHOWN,
+    MAX_SHOWN_BYTES,
+    line_record,
+    money,
+    told_record,
+)
 from ringfence.verdicts import Verdicts
 
 WALL = 1_795_000_000.0
@@ -179,3 +188,26 @@ def test_replay_writes_every_call_or_only_those_that_were_stopped(
     ends = [one["end"] for one in found if one["type"] == "call"]
     assert ends == ["stopped"] * 2 if hits_only else ["bye"] * 3 + ["stopped"] * 2
     assert {one["file"] for one in found} == {str(path)}
+
+
+@pytest.mark.parametrize(("text", "most"), [("x", MAX_SHOWN), ("電" * 200, 3)])
+def test_status_shows_the_newest_that_its_answer_has_room_for(
+    text: str, most: int
+) -> None:
+    line = engine().line
+    for number in range(2 * MAX_SHOWN):
+        reading = Reading("international", "1", "US", "normal", e164="12125550123")
+        caller = Caller(f"{number}-{text}", "198.51.100.7")
+        now = (float(number), WALL + number)
+        line.closures.close(
+            Close("binding", 3_600.0, 3_600.0),
+            *("rule", text, reading, caller, now),
+            monitor=False,
+        )
+    seen = line_record(line, Instant(100.0, WALL + 100.0))
+    closed = seen["closed"]
+    assert isinstance(closed, list)
+    assert (most, seen["closed_in_all"]) == (len(closed), 2 * MAX_SHOWN)
+    assert len(json.dumps(closed)) <= MAX_SHOWN_BYTES + 2 * len(closed)
+    assert closed[-1]["subject"].startswith(f"{2 * MAX_SHOWN - 1}-")
+    assert closed[-1]["left_s"] == 3_600 - 100 + 2 * MAX_SHOWN - 1

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final
 
 from ringfence.errors import RingfenceError
 
@@ -165,12 +165,12 @@ def _kept_by_the_system() -> Iterator[str]:
     raise RingfenceError(f"neither {names} is there: name a LOG, or -")
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
+def _lines(stream: IO[bytes]) -> Iterator[str]:
     for line in _raw(stream):
         yield line.decode("utf-8", "replace")
 
 
-def _raw(stream: BinaryIO) -> Iterator[bytes]:
+def _raw(stream: IO[bytes]) -> Iterator[bytes]:
     """Read lines, each ending in a line feed, however long they are."""
     while line := stream.readline(MAX_LINE):
         rest = line

@@ -3,6 +3,7 @@
 Knows the keys of CONTRACT's `call`, `incident` and `budget`. It must not decide.
 """
 
+from json import dumps
 from math import ceil, inf
 from typing import Final
 
@@ -51,27 +52,41 @@ def money(milli: int) -> str:
 
 
 MAX_SHOWN: Final = 32
-"""Incidents that a status shows; its answer has to fit a datagram."""
+"""Incidents that a status shows, the newest."""
+
+MAX_SHOWN_BYTES: Final = 16_384
+"""Of them as JSON: half of what the answer to `status` may have. A name that a stranger
+chose can take a thousand."""
 
 
 def line_record(line: Line, now: Instant) -> Record:
     """Return what `status` says of calls abroad: spent, closed, open."""
     closed = list(line.closures)
+    shown: list[Record] = []
+    room = MAX_SHOWN_BYTES
+    for one in closed[: -MAX_SHOWN - 1 : -1]:
+        record = _running(one, now)
+        room -= len(dumps(record))
+        if room < 0:
+            break
+        shown.append(record)
     return {
         "currency": line.terms.currency,
         "running": line.view.at_once("out"),
         "opened": line.closures.open_now(now.mono),
         "day": _spent(line, "day", now),
         "month": _spent(line, "month", now),
-        "closed": [
-            {
-                **closure_record(one, full_numbers=False),
-                "since": int(one.opened),
-                "left_s": None if one.until == inf else ceil(one.until - now.mono),
-            }
-            for one in closed[-MAX_SHOWN:]
-        ],
+        "closed": shown[::-1],
         "closed_in_all": len(closed),
+    }
+
+
+def _running(closure: Closure, now: Instant) -> Record:
+    until = closure.until
+    return {
+        **closure_record(closure, full_numbers=False),
+        "since": int(closure.opened),
+        "left_s": None if until == inf else ceil(until - now.mono),
     }
 
 
