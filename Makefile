@@ -9,7 +9,7 @@ VENV := .venv/bin
 # Network namespaces need root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 
-.PHONY: help setup demo test lint format check bench packages router-test geo clean
+.PHONY: help setup setup-tests demo test lint format check bench packages router-test geo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -20,7 +20,10 @@ setup: ## install missing system packages, make .venv
 demo: setup ## the live agent among real peers, in throw-away namespaces
 	@$(AS_ROOT) env PYTHONPATH=tests $(VENV)/python -m lab.demo
 
-test: setup ## all tests, the live ones in namespaces included
+setup-tests:
+	@.ci/setup tests
+
+test: setup-tests ## all tests, the live ones in namespaces included
 	@$(VENV)/python -m pytest $(PYTEST_ARGS)
 
 lint: setup ## ruff, mypy, import contracts
