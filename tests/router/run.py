@@ -145,7 +145,6 @@ def main() -> int:
     if os.geteuid() != 0:
         sys.stderr.write("router-test: needs root, to unpack foreign packages\n")
         return 3
-    os.nice(10)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     begin = time.monotonic()
