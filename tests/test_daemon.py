@@ -122,6 +122,7 @@ class Agent:
         return [json.loads(line) for line in data.splitlines()]
 
     def close(self) -> None:
+        self.daemon._refilling.close()
         self.daemon._verdicts.close()
         os.close(self.reader)
         os.close(self.writer)

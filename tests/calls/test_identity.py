@@ -49,6 +49,8 @@ def test_a_message_without_anything() -> None:
     bare = Message(b"INVITE sip:a@b SIP/2.0\r\n\r\n")
     assert asker(bare) == (b"", b"")
     assert sequence(bare) == (b"", b"")
+    half = Message(b"INVITE sip:a@b SIP/2.0\r\nCSeq: 7\r\n\r\n")
+    assert sequence(half) == (b"7", b"")
     assert path_key(asker(bare), bare, b"", b"", b"") > 0
     assert dialog_key(asker(bare), bare) > 0
 

@@ -163,7 +163,7 @@ def test_refused_calls_that_run_are_not_ended_by_a_refused_invite() -> None:
     assert seen.view.stopped(Line(cseq=2, branch="b2").invite(), at(5)) == []
 
 
-@pytest.mark.parametrize("status", [302, 404, 486, 503, 603])
+@pytest.mark.parametrize("status", [300, 302, 404, 486, 503, 603])
 def test_a_final_refusal_ends_the_call(status: int) -> None:
     line, seen = Line(), Watched()
     seen.see(line.invite(), 0)
